@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fini.h - finalizers that know why they run.
+ *
+ * A shared library is finalized twice over: when it is unloaded (dlclose, FreeLibrary) and when
+ * the process exits. At unload it has to give everything back, because its memory goes away. At
+ * exit it must not, because other threads may still be inside it. The system calls the same
+ * function for both and does not say which. libfini does.
+ *
+ * How to embed it. Add fini.h and fini.c (or libfini.a) to your library. Each image - a shared
+ * library, a plugin, or the program - holds a copy of its own. All symbols are hidden: two images
+ * with two versions of libfini live in one process and never meet.
+ *
+ * Words. An image is one shared library, or the main program. It is finalized once, at the end of
+ * its life, for a reason. A hook is a function of the image that runs then.
+ *
+ * Every function here keeps errno. Calls that can fail return FINI_OK or one of the negative
+ * codes below; nothing else has changed when they fail.
+ */
+#ifndef FINI_H
+#define FINI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define FINI_VERSION "0.1.0"
+
+#if defined(__GNUC__) && !defined(_WIN32) && !defined(__CYGWIN__)
+#define FINI_API __attribute__((visibility("hidden")))
+#else
+#define FINI_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- errors ------------------------------------------------------------------------------- */
+
+/* One row an error: name, value, and what fini_strerror says. */
+#define FINI_ERRORS(X)                                                        \
+    X(FINI_OK, 0, "success")                                                  \
+    X(FINI_EINVAL, -1, "invalid argument")                                    \
+    X(FINI_EBUSY, -2, "in use: already added, or running now")                \
+    X(FINI_ENOTSUP, -3, "not supported on this platform")                     \
+    X(FINI_ETIMEDOUT, -4, "timed out")                                        \
+    X(FINI_EDEADLK, -5, "the caller would wait for itself")                   \
+    X(FINI_ENOMEM, -6, "out of memory")                                       \
+    X(FINI_EAGAIN, -7, "a system limit is reached")                           \
+    X(FINI_ERANGE, -8, "too large")                                           \
+    X(FINI_EFINALIZING, -9, "too late: finalization has begun")               \
+    X(FINI_ENOENT, -10, "not there")                                          \
+    X(FINI_ESYSTEM, -11, "the system refused")
+
+#define FINI__ERROR_VALUE(name, value, text) name = (value),
+enum fini_error { FINI_ERRORS(FINI__ERROR_VALUE) FINI__ERROR_END = 1 };
+#undef FINI__ERROR_VALUE
+
+/* The text of an error, in English, never NULL; "unknown error" for any other number. The text is
+ * part of the image and goes with it. Any thread, any context, signal handlers included. */
+FINI_API const char *fini_strerror(int error);
+
+/* ---- reasons ------------------------------------------------------------------------------ */
+
+typedef enum fini_reason {
+    FINI_RUNNING = 0,        /* not being finalized */
+    FINI_UNLOAD = 1,         /* the image goes away; the process goes on */
+    FINI_UNLOAD_AT_EXIT = 2, /* the image goes away while the process is exiting */
+    FINI_EXIT = 3,           /* the process exits; the image stays mapped; other threads may run */
+    FINI_THREAD_EXIT = 4     /* for thread values: this thread ends, the image stays */
+} fini_reason;
+
+/* Why the calling thread is finalizing this image.
+ *
+ * Right inside hooks, inside the two predefined handlers, and inside any other finalizer function
+ * of the image (destructor attribute, .fini_array) and what it calls, whatever the link order.
+ * Everywhere else - ordinary code, constructors, exit handlers, C++ static destructors, and every
+ * other thread - it answers FINI_RUNNING.
+ *
+ * Where the platform cannot tell, a finalizer is told FINI_EXIT: a leak is safer than a crash.
+ *
+ * Cost: in a hook, a short lock; elsewhere a walk up the stack, some microseconds: not for hot
+ * paths. Not for signal handlers. Limits: the walk goes at most 256 frames up. On glibc an image
+ * without unwind tables is looked through for 512 words of stack; a destructor with larger
+ * locals than that is told FINI_RUNNING, hooks and handlers are always told the truth. */
+FINI_API fini_reason fini_why(void);
+
+/* Whether exit() is known to have begun in this process. Wait-free; any thread, any context,
+ * signal handlers included. What a library asks on its slow paths to avoid starting work that
+ * exit() would cut off.
+ *
+ * "Known": exit() runs handlers newest first, and this turns true when it has come as far as
+ * the mark that the first image with libfini set, at the latest when one of them is finalized
+ * for FINI_EXIT. Handlers newer than the mark still see false. Never true by mistake. In a
+ * dlmopen namespace of glibc it turns true only with the image's own finalization. */
+FINI_API bool fini_exiting(void);
+
+/* Whether this process is a forked child of the one that loaded the image. Threads and timers of
+ * the parent do not exist here: do not join or stop them. Any thread; safe in signal handlers. */
+FINI_API bool fini_forked(void);
+
+/* "running", "unload", "unload at exit", "exit", "thread exit"; "unknown" for any other number. */
+FINI_API const char *fini_reason_name(fini_reason reason);
+
+/* ---- hooks -------------------------------------------------------------------------------- */
+
+enum {
+    FINI_ON_UNLOAD = 1, /* for what matters only when the memory goes away: free, join, unregister */
+    FINI_ON_EXIT = 2,   /* for what must not be lost: flush */
+    FINI_ALWAYS = 3,
+    FINI_NOT_IN_CHILD = 4, /* with the others: skip the hook in a forked child */
+    /* Exit only, as early in exit() as the platform allows, when everything is still alive.
+     * Limits: handlers registered later than the image's first such hook run before it. In a
+     * library loaded at start-up, a hook added before main() has begun (at file scope, say) runs
+     * with the FINI_ON_EXIT hooks instead. So it does where the platform has no such moment, or
+     * no memory for a handler. If another thread unloads the image meanwhile, the unload waits
+     * until the hook has returned: such a hook must not wait for the loader. */
+    FINI_ON_EXIT_BEGIN = 8
+};
+
+typedef void fini_fn(void *arg, fini_reason why);
+
+/* The caller's memory, valid until the hook has started to run or is removed; it may be freed by
+ * the hook itself. Initialize it with FINI_HOOK_INIT, or by name: what is not named is zero. */
+struct fini_hook {
+    fini_fn *fn;   /* what to run; not NULL */
+    void *arg;     /* handed to it */
+    unsigned when; /* FINI_ON_... */
+    /* private */
+    unsigned fini__state;
+    unsigned fini__order;
+    const char *fini__file;
+    struct fini_hook *fini__next;
+    struct fini_hook **fini__link;
+};
+#define FINI_HOOK_INIT(fn, arg, when) { (fn), (arg), (when), 0, 0, NULL, NULL, NULL }
+
+/* Add a hook. Hooks run once, newest first, in the thread that unloads the image or calls exit().
+ *
+ * At unload they run before the image's own exit handlers and C++ static destructors, at exit
+ * after them. An unload at exit runs FINI_ON_UNLOAD and FINI_ON_EXIT hooks. With
+ * FINI_CLEAN_EXIT=1 in the environment, FINI_ON_UNLOAD hooks run at exit too, and are told
+ * FINI_EXIT.
+ *
+ * Any thread; constructors; hooks. Not in a signal handler. Never allocates and cannot fail for
+ * lack of memory; waits at most for another thread inside fini_add or fini_remove.
+ *
+ * A hook may add and remove hooks, dlopen, dlclose, fork and exit. A hook that a hook adds runs
+ * next, in the same finalization. When a hook calls exit(), the hooks after it run in that exit.
+ * A hook must return or call exit(): no exception and no longjmp may leave it.
+ *
+ * At unload the loader's lock is held (glibc): do not wait for a thread that needs it, for one
+ * that calls dlopen, dlsym, dladdr or uses its first thread_local object.
+ *
+ * FINI_EINVAL       hook or fn is NULL, or `when` names no moment or an unknown bit
+ * FINI_EBUSY        the hook is added already, or is the one that is running
+ * FINI_EFINALIZING  the image is being finalized, or has been for exit, and the caller is not one
+ *                   of its hooks; or the hook is not for that reason and so could never run
+ * FINI_EDEADLK      called from a signal handler that interrupted fini_add or fini_remove */
+FINI_API int fini_add(struct fini_hook *hook);
+
+/* Remove a hook. On return it is not running in another thread and never will. From within the
+ * hook itself it returns FINI_OK at once. While another thread runs the hook, it waits until that
+ * has returned: do not hold anything the hook waits for.
+ *
+ * Any thread; hooks. Not in a signal handler.
+ *
+ * FINI_EINVAL   hook is NULL
+ * FINI_ENOENT   the hook is not added: never was, removed, has run, or was passed over by a
+ *               finalization that it was not for. Its memory is the caller's again.
+ * FINI_EDEADLK  as with fini_add */
+FINI_API int fini_remove(struct fini_hook *hook);
+
+/* The same at file scope: FINI_UNLOAD_HOOK(fn, arg); - arg is a constant expression. Such hooks
+ * count as added before every fini_add; within a file the later line is newer. Always kept: they
+ * survive gc-sections, LTO and lld, and bring libfini.a in. A wrong `when` does not compile. */
+#define FINI_UNLOAD_HOOK(fn, arg) FINI_HOOK(fn, arg, FINI_ON_UNLOAD)
+#define FINI_EXIT_HOOK(fn, arg) FINI_HOOK(fn, arg, FINI_ON_EXIT)
+#define FINI_HOOK(fn, arg, when) FINI__HOOK(fn, arg, when, __COUNTER__)
+
+/* With no registration at all: an image that defines one of these has it called, after all its
+ * hooks: the first for FINI_UNLOAD and FINI_UNLOAD_AT_EXIT, the second for FINI_EXIT and
+ * FINI_UNLOAD_AT_EXIT (and then before the first). Hidden: a handler of the program or of another
+ * library is never taken for this image's. Where they are all an image uses of libfini.a, link
+ * with what `pkg-config --libs fini` says (-u fini_why), or nothing brings the archive in. */
+FINI_API void fini_unload_handler(void);
+FINI_API void fini_exit_handler(void);
+
+/* ---- environment --------------------------------------------------------------------------
+ *
+ * Read when the image is loaded; ignored in a set-uid or set-gid process.
+ *
+ * FINI_CLEAN_EXIT=1  at exit FINI_ON_UNLOAD hooks run too, told FINI_EXIT, so that leak checkers
+ *                    see a clean process
+ * FINI_TRACE=1       one line for each finalization on standard error: image, reason, thread,
+ *                    how many hooks ran
+ */
+
+/* ---- private: what the macros above are made of --------------------------------------------- */
+
+FINI_API void fini__hook_add_file(struct fini_hook *hook);
+
+/* 101 is the first constructor priority open to programs: a file-scope hook is there before any
+ * constructor of the image can call exit(). */
+#define FINI__HOOK(fn, arg, when, n) FINI__HOOK_N(fn, arg, when, n)
+#define FINI__HOOK_N(fn, arg, when, n)                                                            \
+    typedef char fini__bad_when_##n[FINI__WHEN_OK(when) ? 1 : -1];                                \
+    static struct fini_hook fini__hook_##n = {(fn), (arg), (when), 0, (n), __FILE__, NULL, NULL}; \
+    __attribute__((constructor(101))) static void fini__hook_added_##n(void)                      \
+    {                                                                                             \
+        fini__hook_add_file(&fini__hook_##n);                                                     \
+    }                                                                                             \
+    struct fini_hook
+#define FINI__WHEN_OK(when) (((when) & 11) != 0 && ((when) & ~15) == 0)
+
+#ifdef __cplusplus
+}
+#endif
+#endif

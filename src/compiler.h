@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The only place that looks at which compiler this is, besides fini.h.
+ *
+ * Decides: how an internal function is spelled so that it stays inside its image.
+ * Leaves to others: everything about the system (platform.h).
+ */
+#ifndef FINI_COMPILER_H
+#define FINI_COMPILER_H
+
+#include "fini.h"
+
+/* A function that crosses files of libfini. Hidden, so that two images with two versions never
+ * meet; not static, so that the sources also build one by one. */
+#define FINI_INTERNAL FINI_API
+
+#if defined(__GNUC__)
+#define FINI_WEAK __attribute__((weak))
+/* 101 is the first priority open to programs. */
+#define FINI_CONSTRUCTOR __attribute__((constructor(101)))
+/* No priority: glibc runs .fini_array from its end, and a function with a priority would run
+ * after __do_global_dtors_aux, which destroys the image's C++ statics. */
+#define FINI_DESTRUCTOR __attribute__((destructor))
+/* A function whose frame address is read has to have a frame of its own. */
+#define FINI_NOINLINE __attribute__((noinline))
+#define FINI_FRAME() ((const void *)__builtin_frame_address(0))
+#define FINI_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+#else
+#error "libfini needs constructors and destructors as gcc and clang spell them"
+#endif
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the portable files of libfini know of each other.
+ *
+ * Decides: the seams between lock.c, hooks.c, reason.c, trace.c and image.c.
+ * Leaves to others: the public interface (fini.h), the system (platform.h).
+ */
+#ifndef FINI_CORE_H
+#define FINI_CORE_H
+
+#include <stdatomic.h>
+
+#include "platform.h"
+
+/* ---- lock.c: a lock that knows its owner ----------------------------------------------------- */
+
+struct fini__lock {
+    _Atomic uintptr_t owner; /* fini__platform_thread() of the holder; 0: free */
+};
+
+FINI_INTERNAL bool fini__lock_take(struct fini__lock *lock);
+FINI_INTERNAL void fini__lock_drop(struct fini__lock *lock);
+FINI_INTERNAL void fini__lock_forked(struct fini__lock *lock);
+
+/* ---- reason.c ---------------------------------------------------------------------------------- */
+
+FINI_INTERNAL fini_reason fini__reason_of(struct fini__sight sight);
+FINI_INTERNAL unsigned fini__reason_moments(fini_reason why, bool clean_exit);
+
+/* ---- hooks.c ----------------------------------------------------------------------------------- */
+
+/* One call of a hook, for as long as it lasts; it lives on the stack that the hook runs on. */
+struct fini__run {
+    struct fini_hook *hook; /* NULL for a predefined handler */
+    fini_reason why;
+    uintptr_t thread;
+    struct fini__run *outer;
+};
+
+/* One walk over the hooks, newest first; it lives on the stack of the thread that walks. */
+struct fini__pass {
+    unsigned moments;         /* the FINI_ON_... bits whose hooks run */
+    bool in_child;            /* FINI_NOT_IN_CHILD hooks do not */
+    uintptr_t thread;         /* who walks */
+    struct fini_hook *cursor; /* the next hook to look at */
+    struct fini__pass *outer;
+};
+
+FINI_INTERNAL bool fini__hooks_any(void);
+FINI_INTERNAL void fini__hooks_seal(unsigned moments);
+FINI_INTERNAL unsigned fini__hooks_run(fini_reason why, unsigned moments);
+FINI_INTERNAL void fini__hooks_call(void (*handler)(void), fini_reason why);
+FINI_INTERNAL void fini__hooks_forget(void);
+FINI_INTERNAL fini_reason fini__hooks_why(void);
+FINI_INTERNAL void fini__hooks_forked(void);
+
+/* ---- trace.c ----------------------------------------------------------------------------------- */
+
+FINI_INTERNAL void fini__trace_finalization(fini_reason why, unsigned hooks_run);
+
+#endif

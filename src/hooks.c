@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The hooks of this image: kept in the caller's memory, run once, newest first.
+ *
+ * Decides: order, who may add and remove when, what a hook may do to the list while it runs.
+ * Leaves to others: why and when hooks run (image.c, reason.c).
+ *
+ * One list holds all, newest first: what fini_add added, then - from `file` on - the file-scope
+ * hooks, which count as older. A pass walks it with a cursor and leaves in place what it is not
+ * for. Unlinking moves every cursor off the hook; adding moves the adder's own cursors to it, so
+ * that a hook added by a hook runs next.
+ *
+ * The lock guards everything in `hooks`, and the private members of each added hook, and is never
+ * held while a hook runs. Nothing nests inside it.
+ *
+ * exit() may come from a signal handler that interrupted the holder. Its pass then goes on
+ * without the lock, in the knowledge that the holder never resumes. For that, `first` and
+ * fini__next form a whole list between any two stores (hence the signal fence in link_at), and a
+ * pass believes a hook only if its state says it is added.
+ *
+ *   state        fini_add        fini_remove                pass
+ *   otherwise    -> ADDED        ENOENT                     -
+ *   ADDED        EBUSY           -> 0                       -> STARTED, runs it
+ *   STARTED      EBUSY while it  waits while another        -
+ *                runs, else as   thread runs it, OK from
+ *                otherwise       itself, else ENOENT
+ */
+#include "core.h"
+
+/* Not small numbers: memory that nobody initialized must not look like an added hook. */
+enum { ADDED = 0x66696e31, STARTED = 0x66696e32 };
+
+static const unsigned moments_all = FINI_ALWAYS | FINI_ON_EXIT_BEGIN;
+
+static struct {
+    struct fini__lock lock;
+    struct fini_hook *first;
+    struct fini_hook **file; /* the link that leads to the newest file-scope hook */
+    struct fini__pass *passes;
+    struct fini__run *runs; /* newest first: a thread's innermost comes first */
+    bool sealed;            /* a finalization has begun, ... */
+    unsigned sealed_for;    /* ... for these moments, ... */
+    uintptr_t sealed_by;    /* ... in this thread */
+} hooks = {.file = &hooks.first};
+
+/* ---- the list ------------------------------------------------------------------------------- */
+
+static void link_at(struct fini_hook **link, struct fini_hook *hook)
+{
+    hook->fini__next = *link;
+    hook->fini__link = link;
+    hook->fini__state = ADDED;
+    if (*link)
+        (*link)->fini__link = &hook->fini__next;
+    atomic_signal_fence(memory_order_seq_cst);
+    *link = hook;
+}
+
+static void unlink_hook(struct fini_hook *hook)
+{
+    for (struct fini__pass *pass = hooks.passes; pass; pass = pass->outer)
+        if (pass->cursor == hook)
+            pass->cursor = hook->fini__next;
+    if (hooks.file == &hook->fini__next)
+        hooks.file = hook->fini__link;
+    if (hook->fini__next)
+        hook->fini__next->fini__link = hook->fini__link;
+    *hook->fini__link = hook->fini__next;
+}
+
+static bool newer_in_same_file(const struct fini_hook *a, const struct fini_hook *b)
+{
+    const char *x = a->fini__file, *y = b->fini__file;
+    while (*x && *x == *y)
+        x++, y++;
+    return *x == *y && a->fini__order > b->fini__order;
+}
+
+/* ---- who runs what -------------------------------------------------------------------------- */
+
+static struct fini__run *run_of_thread(uintptr_t thread)
+{
+    struct fini__run *run = hooks.runs;
+    while (run && run->thread != thread)
+        run = run->outer;
+    return run;
+}
+
+static struct fini__run *run_of_hook(const struct fini_hook *hook)
+{
+    struct fini__run *run = hooks.runs;
+    while (run && run->hook != hook)
+        run = run->outer;
+    return run;
+}
+
+static void begin_run(struct fini__run *run)
+{
+    run->outer = hooks.runs;
+    hooks.runs = run;
+}
+
+static void end_run(struct fini__run *run)
+{
+    struct fini__run **link = &hooks.runs;
+    while (*link && *link != run)
+        link = &(*link)->outer;
+    if (*link)
+        *link = run->outer;
+}
+
+/* ---- adding and removing -------------------------------------------------------------------- */
+
+static bool valid(const struct fini_hook *hook)
+{
+    return hook && hook->fn && (hook->when & moments_all) != 0 &&
+           (hook->when & ~(moments_all | FINI_NOT_IN_CHILD)) == 0;
+}
+
+static bool too_late(const struct fini_hook *hook)
+{
+    uintptr_t self = fini__platform_thread();
+    if (!hooks.sealed)
+        return false;
+    return hooks.sealed_by != self || !run_of_thread(self) || !(hook->when & hooks.sealed_for);
+}
+
+static bool in_use(const struct fini_hook *hook)
+{
+    return hook->fini__state == ADDED || (hook->fini__state == STARTED && run_of_hook(hook));
+}
+
+static int add_locked(struct fini_hook *hook)
+{
+    if (in_use(hook))
+        return FINI_EBUSY;
+    if (FINI_UNLIKELY(too_late(hook)))
+        return FINI_EFINALIZING;
+    bool first_is_file = hooks.file == &hooks.first;
+    link_at(&hooks.first, hook);
+    if (first_is_file)
+        hooks.file = &hook->fini__next;
+    for (struct fini__pass *pass = hooks.passes; pass; pass = pass->outer)
+        if (pass->thread == fini__platform_thread())
+            pass->cursor = hook;
+    return FINI_OK;
+}
+
+int fini_add(struct fini_hook *hook)
+{
+    if (!valid(hook))
+        return FINI_EINVAL;
+    if (!fini__lock_take(&hooks.lock))
+        return FINI_EDEADLK;
+    int error = add_locked(hook);
+    fini__lock_drop(&hooks.lock);
+    if (error == FINI_OK && (hook->when & FINI_ON_EXIT_BEGIN))
+        fini__platform_early_exit();
+    return error;
+}
+
+/* From constructors that run before any other code of the image. */
+void fini__hook_add_file(struct fini_hook *hook)
+{
+    bool locked = fini__lock_take(&hooks.lock);
+    struct fini_hook **link = hooks.file;
+    while (*link && newer_in_same_file(*link, hook))
+        link = &(*link)->fini__next;
+    link_at(link, hook);
+    if (locked)
+        fini__lock_drop(&hooks.lock);
+    if (hook->when & FINI_ON_EXIT_BEGIN)
+        fini__platform_early_exit();
+}
+
+static int remove_locked(struct fini_hook *hook)
+{
+    if (hook->fini__state == ADDED) {
+        unlink_hook(hook);
+        hook->fini__state = 0;
+        return FINI_OK;
+    }
+    const struct fini__run *run = run_of_hook(hook);
+    if (!run)
+        return FINI_ENOENT;
+    return run->thread == fini__platform_thread() ? FINI_OK : FINI_EAGAIN;
+}
+
+/* The hook may free itself while it runs, so its memory is not looked at again. */
+static int wait_for_run(const struct fini_hook *hook)
+{
+    for (unsigned round = 0;; round++) {
+        fini__platform_pause(round);
+        if (!fini__lock_take(&hooks.lock))
+            return FINI_EDEADLK;
+        bool running = run_of_hook(hook) != NULL;
+        fini__lock_drop(&hooks.lock);
+        if (!running)
+            return FINI_OK;
+    }
+}
+
+int fini_remove(struct fini_hook *hook)
+{
+    if (!hook)
+        return FINI_EINVAL;
+    if (!fini__lock_take(&hooks.lock))
+        return FINI_EDEADLK;
+    int error = remove_locked(hook);
+    fini__lock_drop(&hooks.lock);
+    return error == FINI_EAGAIN ? wait_for_run(hook) : error;
+}
+
+/* ---- running -------------------------------------------------------------------------------- */
+
+static bool wanted(const struct fini_hook *hook, const struct fini__pass *pass)
+{
+    return hook->fini__state == ADDED && (hook->when & pass->moments) &&
+           !(pass->in_child && (hook->when & FINI_NOT_IN_CHILD));
+}
+
+static struct fini_hook *next_wanted(struct fini__pass *pass)
+{
+    while (pass->cursor && !wanted(pass->cursor, pass))
+        pass->cursor = pass->cursor->fini__next;
+    return pass->cursor;
+}
+
+/* Ends the run before, if there was one, and begins the next. False: none is left. */
+static bool advance(struct fini__pass *pass, struct fini__run *run, fini_fn **fn, void **arg)
+{
+    bool locked = fini__lock_take(&hooks.lock);
+    end_run(run);
+    struct fini_hook *hook = next_wanted(pass);
+    if (hook) {
+        unlink_hook(hook);
+        hook->fini__state = STARTED;
+        run->hook = hook;
+        *fn = hook->fn;
+        *arg = hook->arg;
+        begin_run(run);
+    }
+    if (locked)
+        fini__lock_drop(&hooks.lock);
+    return hook != NULL;
+}
+
+static void begin_pass(struct fini__pass *pass)
+{
+    bool locked = fini__lock_take(&hooks.lock);
+    pass->cursor = hooks.first;
+    pass->outer = hooks.passes;
+    hooks.passes = pass;
+    if (locked)
+        fini__lock_drop(&hooks.lock);
+}
+
+static void end_pass(struct fini__pass *pass)
+{
+    bool locked = fini__lock_take(&hooks.lock);
+    struct fini__pass **link = &hooks.passes;
+    while (*link && *link != pass)
+        link = &(*link)->outer;
+    if (*link)
+        *link = pass->outer;
+    if (locked)
+        fini__lock_drop(&hooks.lock);
+}
+
+/* Runs the hooks for these moments; returns how many. Never returns when a hook calls exit(). */
+unsigned fini__hooks_run(fini_reason why, unsigned moments)
+{
+    uintptr_t self = fini__platform_thread();
+    struct fini__pass pass = {
+        .moments = moments, .in_child = fini__platform_forked(), .thread = self};
+    struct fini__run run = {.why = why, .thread = self};
+    fini_fn *fn;
+    void *arg;
+    unsigned ran = 0;
+
+    begin_pass(&pass);
+    while (advance(&pass, &run, &fn, &arg)) {
+        ran++;
+        fn(arg, why);
+    }
+    end_pass(&pass);
+    return ran;
+}
+
+/* A predefined handler is told nothing, but may ask fini_why. */
+void fini__hooks_call(void (*handler)(void), fini_reason why)
+{
+    struct fini__run run = {.why = why, .thread = fini__platform_thread()};
+    bool locked = fini__lock_take(&hooks.lock);
+    begin_run(&run);
+    if (locked)
+        fini__lock_drop(&hooks.lock);
+    handler();
+    locked = fini__lock_take(&hooks.lock);
+    end_run(&run);
+    if (locked)
+        fini__lock_drop(&hooks.lock);
+}
+
+/* ---- finalization --------------------------------------------------------------------------- */
+
+/* From here on only hooks of this finalization add hooks. */
+void fini__hooks_seal(unsigned moments)
+{
+    bool locked = fini__lock_take(&hooks.lock);
+    hooks.sealed_for = moments;
+    hooks.sealed_by = fini__platform_thread();
+    hooks.sealed = true;
+    if (locked)
+        fini__lock_drop(&hooks.lock);
+}
+
+bool fini__hooks_any(void)
+{
+    return hooks.first != NULL;
+}
+
+/* At unload, last: hooks that were for another reason may live in memory that outlives the image,
+ * and must be fit to be added to its next copy. */
+void fini__hooks_forget(void)
+{
+    bool locked = fini__lock_take(&hooks.lock);
+    while (hooks.first) {
+        struct fini_hook *hook = hooks.first;
+        unlink_hook(hook);
+        hook->fini__state = 0;
+    }
+    if (locked)
+        fini__lock_drop(&hooks.lock);
+}
+
+/* What the innermost hook of this thread was told; FINI_RUNNING outside hooks. */
+fini_reason fini__hooks_why(void)
+{
+    bool locked = fini__lock_take(&hooks.lock);
+    const struct fini__run *run = run_of_thread(fini__platform_thread());
+    fini_reason why = run ? run->why : FINI_RUNNING;
+    if (locked)
+        fini__lock_drop(&hooks.lock);
+    return why;
+}
+
+/* The child has only the thread that forked: what other threads were running does not run there,
+ * and nobody is to wait for it. */
+void fini__hooks_forked(void)
+{
+    fini__lock_forked(&hooks.lock);
+    struct fini__run **link = &hooks.runs;
+    while (*link)
+        if ((*link)->thread != fini__platform_thread())
+            *link = (*link)->outer;
+        else
+            link = &(*link)->outer;
+}

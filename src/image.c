@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The life of an image: loaded, finalized once, for a reason.
+ *
+ * Decides: the order of things at each end, and what exit() from inside a hook means.
+ * Leaves to others: why (reason.c), which hooks (hooks.c), how the system calls in (platform.h).
+ *
+ *   unload   undo what libc knows of us | hooks | unload handler | forget
+ *   both     undo what libc knows of us | hooks | exit handler, unload handler | forget
+ *   exit     stay mapped, own exit handlers | hooks | exit handler
+ *
+ * A hook that calls exit() never returns, and the loader does not call the finalizer a second
+ * time. So while hooks run, libc holds an exit handler that goes on with the rest. By then the
+ * reason is FINI_EXIT whatever it was: the unload it came from can never be completed.
+ */
+#include <errno.h>
+
+#include "core.h"
+
+/* Weak: an image need not define them. Hidden, by fini.h: never those of the host. */
+extern FINI_WEAK FINI_API void fini_unload_handler(void);
+extern FINI_WEAK FINI_API void fini_exit_handler(void);
+
+static struct {
+    bool read; /* the environment has been read: */
+    bool clean_exit;
+    bool trace;
+} settings;
+
+/* The finalization under way. Written and read by its thread; `thread` also by another that runs
+ * the exit handler and must see that it is not the one: hence atomic, relaxed. */
+static struct {
+    _Atomic uintptr_t thread;
+    unsigned ran;
+    bool exit_handler_called, unload_handler_called;
+} ending;
+
+static void read_settings(void)
+{
+    if (settings.read)
+        return;
+    settings.clean_exit = fini__platform_setting("FINI_CLEAN_EXIT");
+    settings.trace = fini__platform_setting("FINI_TRACE");
+    settings.read = true;
+}
+
+void fini__image_loaded(void)
+{
+    read_settings();
+}
+
+static void call_handler(void (*handler)(void), bool *called, fini_reason why)
+{
+    if (!handler || *called)
+        return;
+    *called = true;
+    fini__hooks_call(handler, why);
+}
+
+static void call_handlers(fini_reason why)
+{
+    if (why == FINI_EXIT || why == FINI_UNLOAD_AT_EXIT)
+        call_handler(fini_exit_handler, &ending.exit_handler_called, why);
+    if (why != FINI_EXIT || settings.clean_exit)
+        call_handler(fini_unload_handler, &ending.unload_handler_called, why);
+}
+
+static bool anything_to_run(void)
+{
+    return fini__hooks_any() || fini_unload_handler || fini_exit_handler;
+}
+
+static void run_everything(fini_reason why, unsigned moments)
+{
+    fini__platform_resume_at_exit(true);
+    ending.ran += fini__hooks_run(why, moments);
+    call_handlers(why);
+    fini__platform_resume_at_exit(false);
+}
+
+static void before_hooks(fini_reason why)
+{
+    if (why != FINI_UNLOAD)
+        fini__platform_set_exiting();
+    if (why == FINI_EXIT) {
+        fini__platform_stay_mapped();
+        fini__platform_run_exit_handlers();
+    } else {
+        fini__platform_unload();
+    }
+}
+
+static void finalize(fini_reason why)
+{
+    unsigned moments = fini__reason_moments(why, settings.clean_exit);
+    atomic_store_explicit(&ending.thread, fini__platform_thread(), memory_order_relaxed);
+    before_hooks(why);
+    fini__hooks_seal(moments);
+    if (anything_to_run())
+        run_everything(why, moments);
+    if (why != FINI_EXIT)
+        fini__hooks_forget();
+    if (settings.trace)
+        fini__trace_finalization(why, ending.ran);
+    atomic_store_explicit(&ending.thread, 0, memory_order_relaxed);
+}
+
+void fini__image_finalize(const void *frame)
+{
+    int saved = errno;
+    read_settings();
+    finalize(fini__reason_of(fini__platform_see(frame)));
+    errno = saved;
+}
+
+void fini__image_resume(void)
+{
+    int saved = errno;
+    if (atomic_load_explicit(&ending.thread, memory_order_relaxed) == fini__platform_thread())
+        finalize(FINI_EXIT);
+    errno = saved;
+}
+
+void fini__image_exit_begins(void)
+{
+    int saved = errno;
+    fini__platform_set_exiting();
+    fini__hooks_run(FINI_EXIT, FINI_ON_EXIT_BEGIN);
+    errno = saved;
+}
+
+void fini__image_forked(void)
+{
+    fini__hooks_forked();
+}
+
+FINI_NOINLINE fini_reason fini_why(void)
+{
+    int saved = errno;
+    fini_reason why = fini__hooks_why();
+    if (why == FINI_RUNNING)
+        why = fini__reason_of(fini__platform_see_around(FINI_FRAME()));
+    errno = saved;
+    return why;
+}
+
+bool fini_exiting(void)
+{
+    return fini__platform_exiting();
+}
+
+bool fini_forked(void)
+{
+    return fini__platform_forked();
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The platform page: everything libfini asks of a system. Each file in platform/ implements all
+ * of it for one system, and selects itself by one outer #if. To port libfini, write one more.
+ *
+ * Decides: what a platform must answer, and what it may assume.
+ * Leaves to others: what the answers mean (reason.c), and what to do then (image.c, hooks.c).
+ */
+#ifndef FINI_PLATFORM_H
+#define FINI_PLATFORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "compiler.h"
+
+/* ---- what the platform calls --------------------------------------------------------------- */
+
+/* Once, from the image's first constructor. */
+FINI_INTERNAL void fini__image_loaded(void);
+
+/* Once, from the image's finalizer. `frame` is the frame address of the function that the loader
+ * called. Also without fini__image_loaded before it: exit() may come first. */
+FINI_INTERNAL void fini__image_finalize(const void *frame);
+
+/* From a handler that the platform could place early in exit(); see fini__platform_early_exit. */
+FINI_INTERNAL void fini__image_exit_begins(void);
+
+/* From a handler that exit() runs after the finalizer was left by a call of exit(); see
+ * fini__platform_resume_at_exit. Once or not at all. */
+FINI_INTERNAL void fini__image_resume(void);
+
+/* In a forked child, before fork returns there. */
+FINI_INTERNAL void fini__image_forked(void);
+
+/* ---- why ----------------------------------------------------------------------------------- */
+
+/* What can be seen of how control came here. */
+struct fini__sight {
+    bool finalizer;   /* a finalizer of this image is on the stack */
+    bool by_unload;   /* the innermost cause is an unload */
+    bool by_exit;     /* the innermost cause is exit() */
+    bool exit_around; /* exit() is further out, or known to have begun */
+};
+
+/* For the finalizer whose frame address is `frame`. */
+FINI_INTERNAL struct fini__sight fini__platform_see(const void *frame);
+
+/* The same for any code: nothing is seen unless a finalizer function of this image is on the
+ * stack. `frame` is the caller's own frame address. */
+FINI_INTERNAL struct fini__sight fini__platform_see_around(const void *frame);
+
+/* exit() is known to have begun. Wait-free, async-signal-safe. */
+FINI_INTERNAL bool fini__platform_exiting(void);
+
+/* From now on the function above says so, in every image of the process that shares the answer. */
+FINI_INTERNAL void fini__platform_set_exiting(void);
+
+/* This process is a forked child of the one that loaded the image. Async-signal-safe. */
+FINI_INTERNAL bool fini__platform_forked(void);
+
+/* ---- the image's life ---------------------------------------------------------------------- */
+
+/* Have fini__image_exit_begins called early in exit(). Again: as good as once. May do nothing. */
+FINI_INTERNAL void fini__platform_early_exit(void);
+
+/* At FINI_EXIT: run what the image itself registered with atexit and has not run yet. */
+FINI_INTERNAL void fini__platform_run_exit_handlers(void);
+
+/* At FINI_EXIT: nothing that other finalizers do may unmap the image any more. */
+FINI_INTERNAL void fini__platform_stay_mapped(void);
+
+/* Around the running of hooks: if one of them calls exit(), have fini__image_resume called. */
+FINI_INTERNAL void fini__platform_resume_at_exit(bool on);
+
+/* At unload, before any hook: take back what the functions above have left with libc, and wait
+ * for another thread that is inside fini__image_exit_begins. */
+FINI_INTERNAL void fini__platform_unload(void);
+
+/* ---- small things -------------------------------------------------------------------------- */
+
+/* Who is calling: never 0, differs between threads that live at the same time, cheap. */
+FINI_INTERNAL uintptr_t fini__platform_thread(void);
+
+/* The same as a number that tools of the system show. */
+FINI_INTERNAL unsigned long fini__platform_thread_number(void);
+
+/* Let other threads run; longer the higher `round` is, from 0. */
+FINI_INTERNAL void fini__platform_pause(unsigned round);
+
+/* The environment says NAME=1, and is to be trusted (no set-uid process). */
+FINI_INTERNAL bool fini__platform_setting(const char *name);
+
+/* One write to standard error. */
+FINI_INTERNAL void fini__platform_print(const char *text, size_t length);
+
+/* The image's file name, for messages; never NULL. */
+FINI_INTERNAL const char *fini__platform_image_name(void);
+
+#endif

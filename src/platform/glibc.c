@@ -1,0 +1,765 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * glibc 2.17 and later.
+ *
+ * Decides: to learn the reason from the stack. Between the finalizer and the code that caused it
+ * stand frames of ld.so and libc, whose unwind tables are always there; the innermost of dlclose,
+ * dlopen, dlmopen and exit is the cause. No lock is taken for it from glibc 2.35 on
+ * (_dl_find_object); before, dladdr1 takes the loader's own.
+ * Leaves to others: what was seen means what (reason.c); the tables' format (unwind.c).
+ *
+ * Facts cited here were read in glibc 2.36 and hold for 2.17 to 2.42 unless they say otherwise.
+ * Functions that a static program may lack are weak.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "select.h"
+
+#ifdef FINI_PLATFORM_GLIBC
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <libintl.h>
+#include <link.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../platform.h"
+#include "unwind.h"
+
+typedef void handler_fn(void *);
+
+/* Exported by libc for compilers; no header declares them. */
+extern int __cxa_atexit(handler_fn *fn, void *arg, void *owner);
+extern void __cxa_finalize(void *owner);
+extern int __cxa_thread_atexit_impl(handler_fn *fn, void *arg, void *image) FINI_WEAK;
+extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
+                             void *owner) FINI_WEAK;
+/* From crtbegin.o, unless linked with -nostartfiles. */
+extern void *__dso_handle FINI_WEAK __attribute__((visibility("hidden")));
+
+extern __typeof__(dladdr1) dladdr1 FINI_WEAK;
+extern __typeof__(bindtextdomain) bindtextdomain FINI_WEAK;
+extern __typeof__(_r_debug) _r_debug FINI_WEAK;
+
+/* A function of libc that only stores, so that libc may call it whatever has become of us. */
+static handler_fn *const store = (handler_fn *)(void (*)(void))sigfillset;
+
+static bool stored(const sigset_t *set)
+{
+    return *(const volatile unsigned char *)set != 0;
+}
+
+/* ---- which image is at an address ----------------------------------------------------------------- */
+
+struct module {
+    const struct link_map *map; /* NULL: none */
+    struct fini__unwind_table table;
+};
+
+static bool inside(const struct module *module, uintptr_t address)
+{
+    return address >= (uintptr_t)module->table.begin && address < (uintptr_t)module->table.end;
+}
+
+#if defined(DLFO_STRUCT_HAS_EH_DBASE) && !defined(FINI_GLIBC_WITHOUT_FIND_OBJECT)
+
+extern __typeof__(_dl_find_object) _dl_find_object FINI_WEAK;
+
+static bool can_find_object(void)
+{
+    return _dl_find_object != NULL;
+}
+
+/* glibc 2.35 and later: every namespace, no lock, safe in signal handlers. */
+static bool find_object(uintptr_t address, struct module *ret)
+{
+    struct dl_find_object found;
+    if (_dl_find_object((void *)address, &found) != 0 || !found.dlfo_eh_frame)
+        return false;
+    *ret = (struct module){found.dlfo_link_map,
+                           {found.dlfo_eh_frame, found.dlfo_map_start, found.dlfo_map_end}};
+    return true;
+}
+
+#else
+
+static bool can_find_object(void)
+{
+    return false;
+}
+
+static bool find_object(uintptr_t address, struct module *ret)
+{
+    (void)address;
+    (void)ret;
+    return false;
+}
+
+#endif
+
+/* The image's program headers, by way of the ELF header that its first segment begins with. */
+static bool read_headers(const unsigned char *base, struct module *ret)
+{
+    const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)(const void *)base;
+    const ElfW(Phdr) *segment = (const ElfW(Phdr) *)(const void *)(base + header->e_phoff);
+    ElfW(Addr) first = ~(ElfW(Addr))0, last = 0, frames = 0;
+    for (unsigned n = header->e_phnum; n > 0; n--, segment++) {
+        if (segment->p_type == PT_LOAD && segment->p_vaddr < first)
+            first = segment->p_vaddr;
+        if (segment->p_type == PT_LOAD && segment->p_vaddr + segment->p_memsz > last)
+            last = segment->p_vaddr + segment->p_memsz;
+        if (segment->p_type == PT_GNU_EH_FRAME)
+            frames = segment->p_vaddr;
+    }
+    ret->table.begin = base;
+    ret->table.end = base + (last - first);
+    ret->table.header = base + (frames - first);
+    return frames != 0;
+}
+
+/* dl_iterate_phdr would see the caller's namespace only, dladdr1 sees all. */
+static bool find_by_dladdr(uintptr_t address, struct module *ret)
+{
+    Dl_info info;
+    void *map = NULL;
+    if (!dladdr1 || !dladdr1((void *)address, &info, &map, RTLD_DL_LINKMAP) || !info.dli_fbase)
+        return false;
+    ret->map = map;
+    return memcmp(info.dli_fbase, ELFMAG, SELFMAG) == 0 && read_headers(info.dli_fbase, ret);
+}
+
+static bool find_module(uintptr_t address, struct module *ret)
+{
+    if (can_find_object() ? find_object(address, ret) : find_by_dladdr(address, ret))
+        return true;
+    ret->map = NULL;
+    return false;
+}
+
+static uintptr_t own_address(void)
+{
+    return (uintptr_t)&find_module;
+}
+
+/* ---- what an image says of itself: its dynamic section -------------------------------------------- */
+
+/* glibc relocates some entries in place and leaves others as they are in the file. */
+static uintptr_t dynamic_value(const struct link_map *map, ElfW(Sxword) tag, bool is_address)
+{
+    const ElfW(Dyn) *entry = map->l_ld;
+    while (entry && entry->d_tag != DT_NULL && entry->d_tag != tag)
+        entry++;
+    if (!entry || entry->d_tag != tag)
+        return 0;
+    return entry->d_un.d_ptr + (is_address && entry->d_un.d_ptr < map->l_addr ? map->l_addr : 0);
+}
+
+/* One of the image's .fini_array functions begins at this address. */
+static bool is_finalizer(const struct link_map *map, uintptr_t function)
+{
+    const uintptr_t *entry = (const uintptr_t *)dynamic_value(map, DT_FINI_ARRAY, true);
+    uintptr_t count = dynamic_value(map, DT_FINI_ARRAYSZ, false) / sizeof *entry;
+    for (; entry && count > 0; entry++, count--)
+        if (*entry == function)
+            return true;
+    return false;
+}
+
+struct name {
+    const char *text;
+    uint32_t hash; /* of DT_GNU_HASH: from 5381, times 33 plus each byte */
+};
+
+static bool is_symbol_at(const struct link_map *map, uint32_t index, const char *name,
+                         uintptr_t address)
+{
+    const ElfW(Sym) *symbol =
+        (const ElfW(Sym) *)dynamic_value(map, DT_SYMTAB, true) + index;
+    const char *strings = (const char *)dynamic_value(map, DT_STRTAB, true);
+    return symbol->st_shndx != SHN_UNDEF && symbol->st_value + map->l_addr == address &&
+           strcmp(strings + symbol->st_name, name) == 0;
+}
+
+/* The image exports a function of this name that begins at this address. A name may have several
+ * versions, so all entries of its chain are compared. */
+static bool is_named(const struct link_map *map, uintptr_t function, const struct name *name)
+{
+    const uint32_t *table = (const uint32_t *)dynamic_value(map, DT_GNU_HASH, true);
+    if (!table || table[0] == 0)
+        return false;
+    const uint32_t *buckets = table + 4 + table[2] * (sizeof(ElfW(Addr)) / 4);
+    const uint32_t *chains = buckets + table[0];
+    uint32_t index = buckets[name->hash % table[0]];
+    if (index < table[1])
+        return false;
+    for (;; index++) {
+        uint32_t hash = chains[index - table[1]];
+        if ((hash | 1) == (name->hash | 1) && is_symbol_at(map, index, name->text, function))
+            return true;
+        if (hash & 1)
+            return false;
+    }
+}
+
+static bool is_any_of(const struct link_map *map, uintptr_t function, const struct name *names)
+{
+    for (; names->text; names++)
+        if (is_named(map, function, names))
+            return true;
+    return false;
+}
+
+/* A failing dlopen of something else can sweep an image out, so dlopen counts as an unload. */
+static const struct name unload_names[] = {
+    {"dlclose", 0x18a916eb}, {"dlopen", 0xf9040207}, {"dlmopen", 0x195fb394}, {NULL, 0}};
+static const struct name exit_names[] = {{"exit", 0x7c967e3f}, {NULL, 0}};
+/* What ld.so wraps around every load and unload, also where libc itself unloads (NSS, iconv)
+ * without going through dlclose. _dl_fini does not use it. */
+static const struct name catch_names[] = {
+    {"_dl_catch_exception", 0xe81ec1e4}, {"_dl_catch_error", 0x677f9a5f}, {NULL, 0}};
+
+/* ---- walking the stack ------------------------------------------------------------------------------ */
+
+static const struct fini__unwind_registers x86_64 = {
+    .frame_pointer = 6, .stack_pointer = 7, .return_address = 16};
+
+/* Deep enough for what stands between a finalizer and its cause; a bound for what is beyond. */
+enum { FRAMES_MOST = 256 };
+
+struct walk {
+    uintptr_t pc, sp, fp;
+    bool fp_known;
+    struct module module; /* of pc */
+    struct fini__unwind_row row;
+};
+
+enum found { FOUND, OUTERMOST, LOST };
+
+static uintptr_t word_at(uintptr_t address)
+{
+    return *(const uintptr_t *)address;
+}
+
+/* The caller of the function whose frame pointer stands at `frame`. Its return address and saved
+ * frame pointer have the same place in every function that keeps a frame, so that the image
+ * itself needs no unwind tables. */
+static struct walk walk_from(const void *frame)
+{
+    uintptr_t at = (uintptr_t)frame;
+    return (struct walk){.fp = word_at(at),
+                         .pc = word_at(at + sizeof(uintptr_t)),
+                         .sp = at + 2 * sizeof(uintptr_t),
+                         .fp_known = true};
+}
+
+/* Which function is it, and what is known of its frame? A return address belongs to the call
+ * before it, which may be the last instruction of its function. */
+static enum found walk_look(struct walk *w)
+{
+    if (w->pc == 0)
+        return OUTERMOST;
+    if (!inside(&w->module, w->pc - 1) && !find_module(w->pc - 1, &w->module))
+        return LOST;
+    if (!fini__unwind_find(&w->module.table, &x86_64, w->pc - 1, &w->row))
+        return LOST;
+    return w->row.outermost ? OUTERMOST : FOUND;
+}
+
+static bool walk_up(struct walk *w)
+{
+    const struct fini__unwind_row *row = &w->row;
+    if (row->return_address.rule != FINI__UNWIND_SAVED)
+        return false;
+    if (row->cfa_from_frame_pointer && !w->fp_known)
+        return false;
+    uintptr_t cfa = (row->cfa_from_frame_pointer ? w->fp : w->sp) + (uintptr_t)row->cfa_offset;
+    if (cfa <= w->sp || cfa % sizeof(uintptr_t) != 0)
+        return false;
+    w->pc = word_at(cfa + (uintptr_t)row->return_address.offset);
+    if (row->frame_pointer.rule == FINI__UNWIND_SAVED)
+        w->fp = word_at(cfa + (uintptr_t)row->frame_pointer.offset);
+    w->fp_known &= row->frame_pointer.rule != FINI__UNWIND_UNKNOWN;
+    w->sp = cfa;
+    return true;
+}
+
+/* ---- the loader --------------------------------------------------------------------------------------- */
+
+static bool in_loader(const struct module *module)
+{
+    return &_r_debug && module->map && module->map->l_addr == _r_debug.r_ldbase;
+}
+
+/* A static program has no loader, or one that has loaded nothing. */
+static bool has_loader(void)
+{
+    return &_r_debug && _r_debug.r_ldbase != 0;
+}
+
+/* ---- why ------------------------------------------------------------------------------------------------ */
+
+/* What a walk has met, from the inside out. */
+struct trail {
+    bool unload; /* dlclose, dlopen or dlmopen */
+    bool caught; /* the loader's frame around loads and unloads */
+    bool exit;   /* exit(): the walk ends here */
+    unsigned outside_loader;
+};
+
+/* exit() calls __run_exit_handlers calls _dl_fini: close by means that it is the cause, even if a
+ * future _dl_fini should use _dl_catch_exception too. */
+enum { EXIT_IS_CLOSE = 3 };
+
+static void note_frame(struct trail *trail, const struct walk *w)
+{
+    const struct link_map *map = w->module.map;
+    if (in_loader(&w->module)) {
+        if (!trail->unload && !trail->caught)
+            trail->caught = is_any_of(map, w->row.function, catch_names);
+        return;
+    }
+    trail->outside_loader++;
+    if (!trail->unload)
+        trail->unload = is_any_of(map, w->row.function, unload_names);
+    trail->exit = is_any_of(map, w->row.function, exit_names);
+}
+
+static enum found follow(struct walk *w, struct trail *trail)
+{
+    for (unsigned n = 0; n < FRAMES_MOST; n++) {
+        enum found found = walk_look(w);
+        if (found == LOST)
+            return LOST;
+        note_frame(trail, w);
+        if (trail->exit)
+            return FOUND;
+        if (found == OUTERMOST)
+            return OUTERMOST;
+        if (!walk_up(w))
+            return LOST;
+    }
+    return LOST;
+}
+
+static struct fini__sight see_from(struct walk w)
+{
+    struct trail trail = {.exit = false};
+    enum found end = follow(&w, &trail);
+    bool unload_unnamed = trail.caught && !trail.unload &&
+                          (trail.exit ? trail.outside_loader > EXIT_IS_CLOSE : end == OUTERMOST);
+    bool unload = trail.unload || unload_unnamed;
+    return (struct fini__sight){.finalizer = true,
+                                .by_unload = unload,
+                                .by_exit = trail.exit && !unload,
+                                .exit_around = trail.exit || fini__platform_exiting()};
+}
+
+struct fini__sight fini__platform_see(const void *frame)
+{
+    return see_from(walk_from(frame));
+}
+
+/* ---- fini_why outside hooks ------------------------------------------------------------------------------ */
+
+/* Where in ld.so constructors of this image are called from: a finalizer is called from elsewhere.
+ * Tells them apart in an image without unwind tables, under dlopen. */
+static uintptr_t constructors_called_from;
+
+/* The words of stack that are looked through for a return address into the loader. */
+enum { SCAN_MOST = 512 };
+
+/* An indirect call ends before pc: FF /2 with 2 to 7 bytes. ld.so calls finalizers that way, and
+ * little else, so that what earlier calls have left on the stack is passed over. */
+static bool called_indirectly(uintptr_t pc)
+{
+    for (unsigned length = 2; length <= 7; length++) {
+        const unsigned char *code = (const unsigned char *)(pc - length);
+        if (code[0] == 0xff && ((code[1] >> 3) & 7) == 2)
+            return true;
+    }
+    return false;
+}
+
+/* The kernel reads the signal set before it rejects the operation: EFAULT says unreadable. */
+static bool readable(uintptr_t address)
+{
+    return syscall(SYS_rt_sigprocmask, ~0, address, NULL, 8) == -1 && errno == EINVAL;
+}
+
+static bool is_finalizer_call(uintptr_t pc)
+{
+    struct module module = {.map = NULL};
+    return pc != constructors_called_from && find_module(pc, &module) && in_loader(&module) &&
+           called_indirectly(pc);
+}
+
+/* From the loader's return address at `at`. The frame pointer is the loader's own as long as the
+ * image's functions did not touch it; where they saved it, it is one of the words below. */
+static bool see_loader_at(uintptr_t at, uintptr_t from, uintptr_t fp, struct fini__sight *ret)
+{
+    for (uintptr_t saved = at; saved >= from; saved -= sizeof(uintptr_t)) {
+        uintptr_t candidate = saved == at ? fp : word_at(saved);
+        if (candidate <= at || candidate - at > 0x10000 || candidate % sizeof(uintptr_t))
+            continue;
+        *ret = see_from((struct walk){.pc = word_at(at),
+                                      .sp = at + sizeof(uintptr_t),
+                                      .fp = candidate,
+                                      .fp_known = true});
+        if (ret->by_exit || ret->by_unload)
+            return true;
+    }
+    return false;
+}
+
+static struct fini__sight scan(const struct walk *w)
+{
+    struct fini__sight sight = {.finalizer = false};
+    for (uintptr_t at = w->sp, n = 0; n < SCAN_MOST; at += sizeof(uintptr_t), n++) {
+        if ((n == 0 || at % 4096 == 0) && !readable(at))
+            break;
+        if (is_finalizer_call(word_at(at)) && see_loader_at(at, w->sp, w->fp, &sight))
+            return sight;
+    }
+    return (struct fini__sight){.finalizer = false};
+}
+
+/* Static programs: the mark was set before any other handler, so that exit() reaches it after
+ * them and just before the finalizers. */
+static struct fini__sight see_static(void)
+{
+    return (struct fini__sight){.finalizer = fini__platform_exiting(), .by_exit = true};
+}
+
+struct fini__sight fini__platform_see_around(const void *frame)
+{
+    struct walk w = walk_from(frame);
+    struct module own = {.map = NULL};
+    bool called_by_loader = false;
+    if (!has_loader())
+        return see_static();
+    if (!find_module(own_address(), &own))
+        return (struct fini__sight){.finalizer = false};
+    for (unsigned n = 0; n < FRAMES_MOST; n++) {
+        enum found found = walk_look(&w);
+        if (found == LOST && inside(&own, w.pc - 1))
+            return scan(&w);
+        if (found != FOUND)
+            break;
+        uintptr_t function = inside(&own, w.pc) ? w.row.function : 0;
+        if (!walk_up(&w))
+            break;
+        called_by_loader = function != 0 && is_finalizer(own.map, function) &&
+                           find_module(w.pc, &w.module) && in_loader(&w.module);
+        if (called_by_loader)
+            return see_from(w);
+    }
+    return (struct fini__sight){.finalizer = false};
+}
+
+/* ---- one record a process ---------------------------------------------------------------------------------- */
+
+/* Shared by all images with libfini, of this namespace, and outlives each of them: the exit mark.
+ * One a process and not one an image, because libc reuses the slot of an unregistered handler only
+ * at the end of its list: overlapped reloads would leak 33 bytes each. A change of its layout
+ * changes its name. */
+struct process {
+    sigset_t mark; /* filled by exit() itself when it reaches our handler */
+    _Atomic unsigned exiting;
+    _Atomic unsigned marked; /* the handler is registered */
+};
+
+/* libc keeps this string for us after the image is gone, and forgets it at exec. Reading costs 23
+ * ns. There is no such file, and nobody looks for one: the domain is never used for messages. */
+static const char process_name[] = "libfini process 1";
+static const char process_prefix[] = "/libfini/";
+
+static struct process own_process; /* where there is no registry: static programs, no memory */
+static struct process *process = &own_process;
+
+static struct process *find_process(void)
+{
+    unsigned long address = 0;
+    const char *text = bindtextdomain(process_name, NULL);
+    if (text && strncmp(text, process_prefix, sizeof process_prefix - 1) == 0)
+        address = strtoul(text + sizeof process_prefix - 1, NULL, 16);
+    return (struct process *)address;
+}
+
+/* Not from malloc: a leak checker would not see the address in the string. */
+static struct process *make_process(void)
+{
+    char text[sizeof process_prefix + 2 * sizeof(long) + 1];
+    void *memory = mmap(NULL, sizeof(struct process), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return NULL;
+    snprintf(text, sizeof text, "%s%lx", process_prefix, (unsigned long)memory);
+    if (bindtextdomain(process_name, text))
+        return memory;
+    munmap(memory, sizeof(struct process));
+    return NULL;
+}
+
+/* Constructors run under the loader's lock, so that no two images make a record at once. */
+static void share_process(void)
+{
+    struct process *shared = NULL;
+    if (bindtextdomain && has_loader())
+        shared = find_process();
+    if (!shared && bindtextdomain && has_loader())
+        shared = make_process();
+    if (shared)
+        process = shared;
+}
+
+/* A start-up constructor runs before libc registers the loader's finalizer: a mark set there is
+ * reached after all finalizers, too late. The outermost frame tells: before main it is ld.so. */
+static bool main_may_have_begun(struct walk w)
+{
+    for (unsigned n = 0; n < FRAMES_MOST; n++) {
+        if (walk_look(&w) != FOUND || !walk_up(&w))
+            break;
+    }
+    return !in_loader(&w.module);
+}
+
+/* In a static program sharing is not needed, and a mark in it is as immortal as it is. */
+static bool mark_would_outlive_us(void)
+{
+    return process != &own_process || !has_loader();
+}
+
+static void set_mark(void)
+{
+    unsigned unmarked = 0;
+    if (mark_would_outlive_us() && atomic_compare_exchange_strong(&process->marked, &unmarked, 1) &&
+        __cxa_atexit(store, &process->mark, &process->mark) != 0)
+        atomic_store(&process->marked, 0);
+}
+
+bool fini__platform_exiting(void)
+{
+    return stored(&process->mark) ||
+           atomic_load_explicit(&process->exiting, memory_order_relaxed) != 0;
+}
+
+void fini__platform_set_exiting(void)
+{
+    atomic_store_explicit(&process->exiting, 1, memory_order_relaxed);
+}
+
+/* ---- handlers that exit() may be running while the image goes --------------------------------------------- */
+
+/* libc takes an exit handler off its list before it calls it, so that between the two another
+ * thread's dlclose does not see it and unmaps the function: SIGSEGV. Here exit() itself notes in
+ * `returned`, by the next older entry, that the call is over; whoever finds the handler taken
+ * waits for that. */
+struct exit_call {
+    void (*fn)(void);
+    bool armed;
+    sigset_t returned;
+    _Atomic uintptr_t remover; /* the thread that takes the handler back... */
+    bool was_there;            /* ... and has found it */
+    _Atomic uintptr_t runner;  /* the thread of exit() that has called it */
+    char owner, returned_owner; /* for their addresses */
+};
+
+static void exit_call_run(void *arg)
+{
+    struct exit_call *call = arg;
+    uintptr_t self = fini__platform_thread();
+    if (atomic_load(&call->remover) == self) {
+        call->was_there = true;
+        return;
+    }
+    atomic_store(&call->runner, self);
+    call->fn();
+}
+
+static void exit_call_arm(struct exit_call *call)
+{
+    if (call->armed)
+        return;
+    sigemptyset(&call->returned);
+    call->was_there = false;
+    atomic_store(&call->remover, 0);
+    atomic_store(&call->runner, 0);
+    if (__cxa_atexit(store, &call->returned, &call->returned_owner) != 0)
+        return;
+    call->armed = __cxa_atexit(exit_call_run, call, &call->owner) == 0;
+    if (!call->armed)
+        __cxa_finalize(&call->returned_owner);
+}
+
+/* A thread that calls exit() may have been stopped anywhere in its handler. If it is the caller,
+ * the handler is further down on this stack, and nothing of it will run any more. */
+static void exit_call_wait(const struct exit_call *call)
+{
+    for (unsigned round = 0; !stored(&call->returned); round++) {
+        if (atomic_load(&call->runner) == fini__platform_thread())
+            return;
+        fini__platform_pause(round);
+    }
+}
+
+/* __cxa_finalize runs the handler if it is still there. */
+static void exit_call_disarm(struct exit_call *call)
+{
+    if (!call->armed)
+        return;
+    call->armed = false;
+    atomic_store(&call->remover, fini__platform_thread());
+    __cxa_finalize(&call->owner);
+    if (call->was_there)
+        __cxa_finalize(&call->returned_owner);
+    else
+        exit_call_wait(call);
+}
+
+static struct exit_call early = {.fn = fini__image_exit_begins};
+static struct exit_call resume = {.fn = fini__image_resume};
+
+void fini__platform_early_exit(void)
+{
+    exit_call_arm(&early);
+}
+
+void fini__platform_resume_at_exit(bool on)
+{
+    if (on) {
+        resume.armed = false;
+        exit_call_arm(&resume);
+    } else {
+        exit_call_disarm(&resume);
+    }
+}
+
+/* ---- fork --------------------------------------------------------------------------------------------------- */
+
+static char fork_owner; /* for its address */
+static _Atomic pid_t loaded_in;
+static atomic_bool forked;
+
+static void forked_child(void)
+{
+    atomic_store(&forked, true);
+    fini__image_forked();
+}
+
+/* The pid tells also after _Fork and clone, which run no handlers; the flag also where a child has
+ * the number of its parent, in a pid namespace of its own. */
+bool fini__platform_forked(void)
+{
+    pid_t there = atomic_load_explicit(&loaded_in, memory_order_relaxed);
+    return atomic_load_explicit(&forked, memory_order_relaxed) || (there != 0 && there != getpid());
+}
+
+/* ---- the image's life --------------------------------------------------------------------------------------- */
+
+FINI_CONSTRUCTOR static void call_loaded(void)
+{
+    int saved = errno;
+    constructors_called_from = word_at((uintptr_t)FINI_FRAME() + sizeof(uintptr_t));
+    atomic_store(&loaded_in, getpid());
+    share_process();
+    if (!atomic_load(&process->marked) && main_may_have_begun(walk_from(FINI_FRAME())))
+        set_mark();
+    if (__register_atfork)
+        __register_atfork(NULL, NULL, forked_child, &fork_owner);
+    fini__image_loaded();
+    errno = saved;
+}
+
+FINI_DESTRUCTOR static void call_finalize(void)
+{
+    fini__image_finalize(FINI_FRAME());
+}
+
+/* Handlers of a start-up image are older than the loader's finalizer, so exit() has not run them
+ * yet; crtbegin's destructor would, but after us. For all other images this finds nothing. */
+void fini__platform_run_exit_handlers(void)
+{
+    if (&__dso_handle && __dso_handle)
+        __cxa_finalize(__dso_handle);
+}
+
+/* __cxa_thread_atexit_impl ends the process when it has no memory for its 32 bytes. */
+static bool has_memory(void)
+{
+    void *volatile probe = malloc(64);
+    free(probe);
+    return probe != NULL;
+}
+
+/* A library that this one depends on may dlclose it from its own, later, finalizer. The loader
+ * keeps an image that has thread-local destructors outstanding, and the exiting thread's have all
+ * run, so this one stays outstanding. dlopen(RTLD_NOLOAD) would run constructors again here. */
+void fini__platform_stay_mapped(void)
+{
+    static sigset_t anything;
+    if (__cxa_thread_atexit_impl && has_loader() && has_memory())
+        __cxa_thread_atexit_impl(store, &anything, &anything);
+}
+
+void fini__platform_unload(void)
+{
+    __cxa_finalize(&fork_owner);
+    exit_call_disarm(&early);
+}
+
+/* ---- small things --------------------------------------------------------------------------------------------- */
+
+uintptr_t fini__platform_thread(void)
+{
+    return (uintptr_t)pthread_self();
+}
+
+unsigned long fini__platform_thread_number(void)
+{
+    return (unsigned long)syscall(SYS_gettid);
+}
+
+void fini__platform_pause(unsigned round)
+{
+    const unsigned yields = 16;
+    const struct timespec nap = {.tv_nsec = round < 200 ? 50000 : 1000000};
+    if (round < yields)
+        sched_yield();
+    else
+        nanosleep(&nap, NULL);
+}
+
+bool fini__platform_setting(const char *name)
+{
+    const char *value = secure_getenv(name);
+    return value && strcmp(value, "1") == 0;
+}
+
+void fini__platform_print(const char *text, size_t length)
+{
+    if (write(STDERR_FILENO, text, length) < 0)
+        return;
+}
+
+const char *fini__platform_image_name(void)
+{
+    struct module own = {.map = NULL};
+    if (find_module(own_address(), &own) && own.map && own.map->l_name[0])
+        return own.map->l_name;
+    return program_invocation_name;
+}
+
+#else
+typedef int fini__glibc_is_not_this_platform;
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The platform of which nothing is known but that its compiler runs constructors and destructors.
+ *
+ * Decides: every finalizer is told that the process exits, so that it never frees what another
+ * thread may use. FINI_ON_EXIT_BEGIN hooks run with the FINI_ON_EXIT hooks, the environment is not
+ * trusted (there is no way to tell a set-uid process), and a forked child is not recognized.
+ * Leaves to others: everything else. Only ISO C is used here.
+ */
+#include "select.h"
+
+#ifdef FINI_PLATFORM_NONE
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "../platform.h"
+
+static atomic_bool exiting;
+
+FINI_CONSTRUCTOR static void call_loaded(void)
+{
+    fini__image_loaded();
+}
+
+FINI_DESTRUCTOR static void call_finalize(void)
+{
+    fini__image_finalize(NULL);
+}
+
+struct fini__sight fini__platform_see(const void *frame)
+{
+    (void)frame;
+    return (struct fini__sight){.finalizer = true};
+}
+
+struct fini__sight fini__platform_see_around(const void *frame)
+{
+    (void)frame;
+    return (struct fini__sight){.finalizer = false};
+}
+
+bool fini__platform_exiting(void)
+{
+    return atomic_load_explicit(&exiting, memory_order_relaxed);
+}
+
+void fini__platform_set_exiting(void)
+{
+    atomic_store_explicit(&exiting, true, memory_order_relaxed);
+}
+
+bool fini__platform_forked(void)
+{
+    return false;
+}
+
+void fini__platform_early_exit(void)
+{
+}
+
+void fini__platform_run_exit_handlers(void)
+{
+}
+
+void fini__platform_stay_mapped(void)
+{
+}
+
+void fini__platform_resume_at_exit(bool on)
+{
+    (void)on;
+}
+
+void fini__platform_unload(void)
+{
+}
+
+/* Each thread has an errno of its own, at an address of its own (C11, 7.5). */
+uintptr_t fini__platform_thread(void)
+{
+    return (uintptr_t)&errno;
+}
+
+unsigned long fini__platform_thread_number(void)
+{
+    return 0;
+}
+
+/* ISO C has no way to wait without <threads.h>, which many systems lack. */
+void fini__platform_pause(unsigned round)
+{
+    (void)round;
+}
+
+bool fini__platform_setting(const char *name)
+{
+    (void)name;
+    return false;
+}
+
+void fini__platform_print(const char *text, size_t length)
+{
+    fwrite(text, 1, length, stderr);
+}
+
+const char *fini__platform_image_name(void)
+{
+    return "?";
+}
+
+#else
+typedef int fini__none_is_not_this_platform;
+#endif

@@ -1,0 +1,63 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# amalgamate.sh SOURCE_DIR OUTPUT_DIR: writes fini.h and fini.c, the two files to embed.
+#
+# Each project header is put in where it is first included and left out after that; what a file
+# defines keeps its name, because all sources share one naming scheme. Needs a POSIX shell and awk.
+set -eu
+source=$1
+output=$2
+mkdir -p "$output"
+cp "$source/include/fini.h" "$output/fini.h.new"
+version=$(sed -n 's/^#define FINI_VERSION "\(.*\)"$/\1/p' "$source/include/fini.h")
+
+files="src/error.c src/reason.c src/lock.c src/hooks.c src/trace.c src/image.c
+src/platform/unwind.c src/platform/glibc.c src/platform/none.c"
+
+{
+    echo "/* SPDX-License-Identifier: MIT"
+    echo " *"
+    echo " * fini.c - libfini $version in one file, generated from its sources: finalizers that know why"
+    echo " * they run. Add it and fini.h to the sources of your library; see fini.h."
+    echo " */"
+    # What a platform file needs to ask of libc has to come before the first header.
+    echo "#ifndef _GNU_SOURCE"
+    echo "#define _GNU_SOURCE"
+    echo "#endif"
+    for file in $files; do
+        printf '%s\n' "$file"
+    done | awk -v source="$source" '
+        function base(path) { sub(/.*\//, "", path); return path }
+        function find(name,   dirs, n, i, path, line) {
+            n = split("src/ src/platform/ include/", dirs, " ")
+            for (i = 1; i <= n; i++) {
+                path = source "/" dirs[i] name
+                if ((getline line < path) > 0) { close(path); return path }
+                close(path)
+            }
+            print "amalgamate: no header " name > "/dev/stderr"
+            exit 1
+        }
+        function emit(path, title,   line, name) {
+            print ""
+            print "/* ==== " title " ==== */"
+            while ((getline line < path) > 0) {
+                if (line ~ /SPDX-License-Identifier/ && line !~ /\*\//) { print "/*"; continue }
+                if (line ~ /^#include "/) {
+                    name = line
+                    sub(/^#include "/, "", name); sub(/".*/, "", name)
+                    name = base(name)
+                    if (name == "fini.h") { if (!seen[name]++) print "#include \"fini.h\"" }
+                    else if (!seen[name]++) emit(find(name), name)
+                    continue
+                }
+                print line
+            }
+            close(path)
+        }
+        { emit(source "/" $0, $0) }
+    '
+} > "$output/fini.c.new"
+mv "$output/fini.h.new" "$output/fini.h"
+mv "$output/fini.c.new" "$output/fini.c"

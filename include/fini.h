@@ -74,8 +74,12 @@ typedef enum fini_reason {
  *
  * Right inside hooks, inside the two predefined handlers, and inside any other finalizer function
  * of the image (destructor attribute, .fini_array) and what it calls, whatever the link order.
- * Everywhere else - ordinary code, constructors, exit handlers, C++ static destructors, and every
- * other thread - it answers FINI_RUNNING.
+ * Everywhere else - ordinary code, constructors, every other thread - it answers FINI_RUNNING.
+ *
+ * The image's own exit handlers and C++ static destructors: exit() itself calls them, before it
+ * finalizes any image, and they are told FINI_RUNNING. At unload, and at exit in a library loaded at
+ * start-up, a finalizer function calls them, and they are told the reason. So an exit handler can
+ * tell an unload; it cannot tell an exit from FINI_RUNNING.
  *
  * Where the platform cannot tell, a finalizer is told FINI_EXIT: a leak is safer than a crash.
  *
@@ -91,8 +95,9 @@ FINI_API fini_reason fini_why(void);
  *
  * "Known": exit() runs handlers newest first, and this turns true when it has come as far as
  * the mark that the first image with libfini set, at the latest when one of them is finalized
- * for FINI_EXIT. Handlers newer than the mark still see false. Never true by mistake. In a
- * dlmopen namespace of glibc it turns true only with the image's own finalization. */
+ * for FINI_EXIT. Handlers newer than the mark still see false. Never true by mistake. Where all
+ * such images are loaded at start-up, the mark is set by the first fini_add after main() has begun.
+ * In a dlmopen namespace of glibc it turns true only with the image's own finalization. */
 FINI_API bool fini_exiting(void);
 
 /* Whether this process is a forked child of the one that loaded the image. Threads and timers of
@@ -111,8 +116,8 @@ enum {
     FINI_NOT_IN_CHILD = 4, /* with the others: skip the hook in a forked child */
     /* Exit only, as early in exit() as the platform allows, when everything is still alive.
      * Limits: handlers registered later than the image's first such hook run before it. In a
-     * library loaded at start-up, a hook added before main() has begun (at file scope, say) runs
-     * with the FINI_ON_EXIT hooks instead. So it does where the platform has no such moment, or
+     * library loaded at start-up, hooks added before main() has begun (at file scope, say) run with
+     * the FINI_ON_EXIT hooks instead, unless one is added later too. So they do where the platform has no such moment, or
      * no memory for a handler. If another thread unloads the image meanwhile, the unload waits
      * until the hook has returned: such a hook must not wait for the loader. */
     FINI_ON_EXIT_BEGIN = 8

@@ -24,6 +24,12 @@
 /* A function whose frame address is read has to have a frame of its own. */
 #define FINI_NOINLINE __attribute__((noinline))
 #define FINI_FRAME() ((const void *)__builtin_frame_address(0))
+/* Runs once or twice in the life of an image: its size counts, not its speed. */
+#if defined(__clang__)
+#define FINI_COLD __attribute__((cold, minsize))
+#else
+#define FINI_COLD __attribute__((cold))
+#endif
 #define FINI_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 #else
 #error "libfini needs constructors and destructors as gcc and clang spell them"

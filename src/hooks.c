@@ -153,9 +153,11 @@ int fini_add(struct fini_hook *hook)
     if (!fini__lock_take(&hooks.lock))
         return FINI_EDEADLK;
     int error = add_locked(hook);
+    bool early = error == FINI_OK && (hook->when & FINI_ON_EXIT_BEGIN) && !hooks.sealed;
     fini__lock_drop(&hooks.lock);
-    if (error == FINI_OK && (hook->when & FINI_ON_EXIT_BEGIN))
+    if (early)
         fini__platform_early_exit();
+    fini__platform_watch_exit();
     return error;
 }
 

@@ -31,6 +31,8 @@ static struct {
  * the exit handler and must see that it is not the one: hence atomic, relaxed. */
 static struct {
     _Atomic uintptr_t thread;
+    _Atomic uintptr_t unloader; /* the thread that unloads the image, from then on... */
+    fini_reason unload;         /* ... and why */
     unsigned ran;
     bool exit_handler_called, unload_handler_called;
 } ending;
@@ -44,7 +46,7 @@ static void read_settings(void)
     settings.read = true;
 }
 
-void fini__image_loaded(void)
+FINI_COLD void fini__image_loaded(void)
 {
     read_settings();
 }
@@ -78,14 +80,20 @@ static void run_everything(fini_reason why, unsigned moments)
     fini__platform_resume_at_exit(false);
 }
 
-static void before_hooks(fini_reason why)
+/* The image's own exit handlers may add and remove hooks, so the list is sealed after them. At
+ * unload it is sealed first, so that nobody arms a handler behind fini__platform_unload. */
+static void before_hooks(fini_reason why, unsigned moments)
 {
     if (why != FINI_UNLOAD)
         fini__platform_set_exiting();
     if (why == FINI_EXIT) {
         fini__platform_stay_mapped();
         fini__platform_run_exit_handlers();
+        fini__hooks_seal(moments);
     } else {
+        ending.unload = why;
+        atomic_store_explicit(&ending.unloader, fini__platform_thread(), memory_order_relaxed);
+        fini__hooks_seal(moments);
         fini__platform_unload();
     }
 }
@@ -94,8 +102,7 @@ static void finalize(fini_reason why)
 {
     unsigned moments = fini__reason_moments(why, settings.clean_exit);
     atomic_store_explicit(&ending.thread, fini__platform_thread(), memory_order_relaxed);
-    before_hooks(why);
-    fini__hooks_seal(moments);
+    before_hooks(why, moments);
     if (anything_to_run())
         run_everything(why, moments);
     if (why != FINI_EXIT)
@@ -105,7 +112,7 @@ static void finalize(fini_reason why)
     atomic_store_explicit(&ending.thread, 0, memory_order_relaxed);
 }
 
-void fini__image_finalize(const void *frame)
+FINI_COLD void fini__image_finalize(const void *frame)
 {
     int saved = errno;
     read_settings();
@@ -113,15 +120,17 @@ void fini__image_finalize(const void *frame)
     errno = saved;
 }
 
-void fini__image_resume(void)
+FINI_COLD void fini__image_resume(void)
 {
     int saved = errno;
-    if (atomic_load_explicit(&ending.thread, memory_order_relaxed) == fini__platform_thread())
+    if (atomic_load_explicit(&ending.thread, memory_order_relaxed) == fini__platform_thread()) {
+        atomic_store_explicit(&ending.unloader, 0, memory_order_relaxed);
         finalize(FINI_EXIT);
+    }
     errno = saved;
 }
 
-void fini__image_exit_begins(void)
+FINI_COLD void fini__image_exit_begins(void)
 {
     int saved = errno;
     fini__platform_set_exiting();
@@ -129,15 +138,25 @@ void fini__image_exit_begins(void)
     errno = saved;
 }
 
-void fini__image_forked(void)
+FINI_COLD void fini__image_forked(void)
 {
     fini__hooks_forked();
 }
 
-FINI_NOINLINE fini_reason fini_why(void)
+/* What the thread that unloads still runs of the image after our finalizer, runs in another. */
+static fini_reason known_why(void)
+{
+    fini_reason why = fini__hooks_why();
+    uintptr_t unloader = atomic_load_explicit(&ending.unloader, memory_order_relaxed);
+    if (why == FINI_RUNNING && unloader == fini__platform_thread())
+        why = ending.unload;
+    return why;
+}
+
+FINI_COLD FINI_NOINLINE fini_reason fini_why(void)
 {
     int saved = errno;
-    fini_reason why = fini__hooks_why();
+    fini_reason why = known_why();
     if (why == FINI_RUNNING)
         why = fini__reason_of(fini__platform_see_around(FINI_FRAME()));
     errno = saved;

@@ -54,7 +54,10 @@ FINI_INTERNAL struct fini__sight fini__platform_see_around(const void *frame);
 /* exit() is known to have begun. Wait-free, async-signal-safe. */
 FINI_INTERNAL bool fini__platform_exiting(void);
 
-/* From now on the function above says so, in every image of the process that shares the answer. */
+/* Have the function above say so as soon as it can. Cheap once that is arranged. */
+FINI_INTERNAL void fini__platform_watch_exit(void);
+
+/* From now on fini__platform_exiting says so, in every image of the process that shares the answer. */
 FINI_INTERNAL void fini__platform_set_exiting(void);
 
 /* This process is a forked child of the one that loaded the image. Async-signal-safe. */
@@ -62,7 +65,8 @@ FINI_INTERNAL bool fini__platform_forked(void);
 
 /* ---- the image's life ---------------------------------------------------------------------- */
 
-/* Have fini__image_exit_begins called early in exit(). Again: as good as once. May do nothing. */
+/* Have fini__image_exit_begins called early in exit(), if that can be arranged now. Again: as good
+ * as once. Not while the image is finalized. */
 FINI_INTERNAL void fini__platform_early_exit(void);
 
 /* At FINI_EXIT: run what the image itself registered with atexit and has not run yet. */

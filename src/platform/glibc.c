@@ -63,8 +63,8 @@ static bool stored(const sigset_t *set)
 /* ---- which image is at an address ----------------------------------------------------------------- */
 
 struct module {
-    const struct link_map *map; /* NULL: none */
-    struct fini__unwind_table table;
+    const struct link_map *map;      /* NULL: none */
+    struct fini__unwind_table table; /* its header is NULL in an image without tables */
 };
 
 static bool inside(const struct module *module, uintptr_t address)
@@ -85,7 +85,7 @@ static bool can_find_object(void)
 static bool find_object(uintptr_t address, struct module *ret)
 {
     struct dl_find_object found;
-    if (_dl_find_object((void *)address, &found) != 0 || !found.dlfo_eh_frame)
+    if (_dl_find_object((void *)address, &found) != 0)
         return false;
     *ret = (struct module){found.dlfo_link_map,
                            {found.dlfo_eh_frame, found.dlfo_map_start, found.dlfo_map_end}};
@@ -109,7 +109,7 @@ static bool find_object(uintptr_t address, struct module *ret)
 #endif
 
 /* The image's program headers, by way of the ELF header that its first segment begins with. */
-static bool read_headers(const unsigned char *base, struct module *ret)
+static void read_headers(const unsigned char *base, struct module *ret)
 {
     const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)(const void *)base;
     const ElfW(Phdr) *segment = (const ElfW(Phdr) *)(const void *)(base + header->e_phoff);
@@ -124,8 +124,7 @@ static bool read_headers(const unsigned char *base, struct module *ret)
     }
     ret->table.begin = base;
     ret->table.end = base + (last - first);
-    ret->table.header = base + (frames - first);
-    return frames != 0;
+    ret->table.header = frames ? base + (frames - first) : NULL;
 }
 
 /* dl_iterate_phdr would see the caller's namespace only, dladdr1 sees all. */
@@ -135,8 +134,11 @@ static bool find_by_dladdr(uintptr_t address, struct module *ret)
     void *map = NULL;
     if (!dladdr1 || !dladdr1((void *)address, &info, &map, RTLD_DL_LINKMAP) || !info.dli_fbase)
         return false;
+    if (memcmp(info.dli_fbase, ELFMAG, SELFMAG) != 0)
+        return false;
     ret->map = map;
-    return memcmp(info.dli_fbase, ELFMAG, SELFMAG) == 0 && read_headers(info.dli_fbase, ret);
+    read_headers(info.dli_fbase, ret);
+    return true;
 }
 
 static bool find_module(uintptr_t address, struct module *ret)
@@ -224,8 +226,8 @@ static bool is_any_of(const struct link_map *map, uintptr_t function, const stru
 static const struct name unload_names[] = {
     {"dlclose", 0x18a916eb}, {"dlopen", 0xf9040207}, {"dlmopen", 0x195fb394}, {NULL, 0}};
 static const struct name exit_names[] = {{"exit", 0x7c967e3f}, {NULL, 0}};
-/* What ld.so wraps around every load and unload, also where libc itself unloads (NSS, iconv)
- * without going through dlclose. _dl_fini does not use it. */
+/* What stands around every load and unload, also where libc itself unloads (NSS, iconv) without
+ * going through dlclose: ld.so's own or, once libc is there, libc's. _dl_fini does not use it. */
 static const struct name catch_names[] = {
     {"_dl_catch_exception", 0xe81ec1e4}, {"_dl_catch_error", 0x677f9a5f}, {NULL, 0}};
 
@@ -289,7 +291,8 @@ static bool walk_up(struct walk *w)
     w->pc = word_at(cfa + (uintptr_t)row->return_address.offset);
     if (row->frame_pointer.rule == FINI__UNWIND_SAVED)
         w->fp = word_at(cfa + (uintptr_t)row->frame_pointer.offset);
-    w->fp_known &= row->frame_pointer.rule != FINI__UNWIND_UNKNOWN;
+    if (row->frame_pointer.rule != FINI__UNWIND_SAME)
+        w->fp_known = row->frame_pointer.rule == FINI__UNWIND_SAVED;
     w->sp = cfa;
     return true;
 }
@@ -312,7 +315,7 @@ static bool has_loader(void)
 /* What a walk has met, from the inside out. */
 struct trail {
     bool unload; /* dlclose, dlopen or dlmopen */
-    bool caught; /* the loader's frame around loads and unloads */
+    bool caught; /* the frame around all loads and unloads */
     bool exit;   /* exit(): the walk ends here */
     unsigned outside_loader;
 };
@@ -324,11 +327,10 @@ enum { EXIT_IS_CLOSE = 3 };
 static void note_frame(struct trail *trail, const struct walk *w)
 {
     const struct link_map *map = w->module.map;
-    if (in_loader(&w->module)) {
-        if (!trail->unload && !trail->caught)
-            trail->caught = is_any_of(map, w->row.function, catch_names);
+    if (!trail->unload && !trail->caught)
+        trail->caught = is_any_of(map, w->row.function, catch_names);
+    if (in_loader(&w->module))
         return;
-    }
     trail->outside_loader++;
     if (!trail->unload)
         trail->unload = is_any_of(map, w->row.function, unload_names);
@@ -365,7 +367,7 @@ static struct fini__sight see_from(struct walk w)
                                 .exit_around = trail.exit || fini__platform_exiting()};
 }
 
-struct fini__sight fini__platform_see(const void *frame)
+FINI_COLD struct fini__sight fini__platform_see(const void *frame)
 {
     return see_from(walk_from(frame));
 }
@@ -376,8 +378,9 @@ struct fini__sight fini__platform_see(const void *frame)
  * Tells them apart in an image without unwind tables, under dlopen. */
 static uintptr_t constructors_called_from;
 
-/* The words of stack that are looked through for a return address into the loader. */
-enum { SCAN_MOST = 512 };
+/* The words of stack that are looked through for a return address into the loader. Few, because
+ * what an earlier dlclose has left on the stack looks the same. */
+enum { SCAN_MOST = 128 };
 
 /* An indirect call ends before pc: FF /2 with 2 to 7 bytes. ld.so calls finalizers that way, and
  * little else, so that what earlier calls have left on the stack is passed over. */
@@ -404,19 +407,24 @@ static bool is_finalizer_call(uintptr_t pc)
            called_indirectly(pc);
 }
 
-/* From the loader's return address at `at`. The frame pointer is the loader's own as long as the
- * image's functions did not touch it; where they saved it, it is one of the words below. */
+static bool see_from_loader(uintptr_t at, uintptr_t fp, bool fp_known, struct fini__sight *ret)
+{
+    *ret = see_from((struct walk){
+        .pc = word_at(at), .sp = at + sizeof(uintptr_t), .fp = fp, .fp_known = fp_known});
+    return ret->by_exit || ret->by_unload;
+}
+
+/* From the loader's return address at `at`. From glibc 2.34 on, what calls finalizers goes by the
+ * stack pointer and has saved the frame pointer itself. Before, it goes by the frame pointer:
+ * still in the register, or saved by one of the image's functions in one of the words below. */
 static bool see_loader_at(uintptr_t at, uintptr_t from, uintptr_t fp, struct fini__sight *ret)
 {
+    if (see_from_loader(at, 0, false, ret))
+        return true;
     for (uintptr_t saved = at; saved >= from; saved -= sizeof(uintptr_t)) {
         uintptr_t candidate = saved == at ? fp : word_at(saved);
-        if (candidate <= at || candidate - at > 0x10000 || candidate % sizeof(uintptr_t))
-            continue;
-        *ret = see_from((struct walk){.pc = word_at(at),
-                                      .sp = at + sizeof(uintptr_t),
-                                      .fp = candidate,
-                                      .fp_known = true});
-        if (ret->by_exit || ret->by_unload)
+        bool plausible = candidate > at && candidate - at < 0x10000 && candidate % sizeof at == 0;
+        if (plausible && readable(candidate) && see_from_loader(at, candidate, true, ret))
             return true;
     }
     return false;
@@ -441,7 +449,7 @@ static struct fini__sight see_static(void)
     return (struct fini__sight){.finalizer = fini__platform_exiting(), .by_exit = true};
 }
 
-struct fini__sight fini__platform_see_around(const void *frame)
+FINI_COLD struct fini__sight fini__platform_see_around(const void *frame)
 {
     struct walk w = walk_from(frame);
     struct module own = {.map = NULL};
@@ -543,9 +551,21 @@ static bool mark_would_outlive_us(void)
 static void set_mark(void)
 {
     unsigned unmarked = 0;
-    if (mark_would_outlive_us() && atomic_compare_exchange_strong(&process->marked, &unmarked, 1) &&
+    if (atomic_compare_exchange_strong(&process->marked, &unmarked, 1) &&
         __cxa_atexit(store, &process->mark, &process->mark) != 0)
         atomic_store(&process->marked, 0);
+}
+
+FINI_COLD FINI_NOINLINE static void try_to_set_mark(void)
+{
+    if (mark_would_outlive_us() && main_may_have_begun(walk_from(FINI_FRAME())))
+        set_mark();
+}
+
+void fini__platform_watch_exit(void)
+{
+    if (FINI_UNLIKELY(!atomic_load_explicit(&process->marked, memory_order_relaxed)))
+        try_to_set_mark();
 }
 
 bool fini__platform_exiting(void)
@@ -567,7 +587,7 @@ void fini__platform_set_exiting(void)
  * waits for that. */
 struct exit_call {
     void (*fn)(void);
-    bool armed;
+    atomic_bool armed;
     sigset_t returned;
     _Atomic uintptr_t remover; /* the thread that takes the handler back... */
     bool was_there;            /* ... and has found it */
@@ -575,7 +595,7 @@ struct exit_call {
     char owner, returned_owner; /* for their addresses */
 };
 
-static void exit_call_run(void *arg)
+FINI_COLD static void exit_call_run(void *arg)
 {
     struct exit_call *call = arg;
     uintptr_t self = fini__platform_thread();
@@ -587,19 +607,21 @@ static void exit_call_run(void *arg)
     call->fn();
 }
 
+/* Another thread that arms it at the same time is as good. */
 static void exit_call_arm(struct exit_call *call)
 {
-    if (call->armed)
+    if (atomic_exchange(&call->armed, true))
         return;
     sigemptyset(&call->returned);
     call->was_there = false;
     atomic_store(&call->remover, 0);
     atomic_store(&call->runner, 0);
-    if (__cxa_atexit(store, &call->returned, &call->returned_owner) != 0)
-        return;
-    call->armed = __cxa_atexit(exit_call_run, call, &call->owner) == 0;
-    if (!call->armed)
+    if (__cxa_atexit(store, &call->returned, &call->returned_owner) == 0) {
+        if (__cxa_atexit(exit_call_run, call, &call->owner) == 0)
+            return;
         __cxa_finalize(&call->returned_owner);
+    }
+    atomic_store(&call->armed, false);
 }
 
 /* A thread that calls exit() may have been stopped anywhere in its handler. If it is the caller,
@@ -616,9 +638,8 @@ static void exit_call_wait(const struct exit_call *call)
 /* __cxa_finalize runs the handler if it is still there. */
 static void exit_call_disarm(struct exit_call *call)
 {
-    if (!call->armed)
+    if (!atomic_exchange(&call->armed, false))
         return;
-    call->armed = false;
     atomic_store(&call->remover, fini__platform_thread());
     __cxa_finalize(&call->owner);
     if (call->was_there)
@@ -630,15 +651,23 @@ static void exit_call_disarm(struct exit_call *call)
 static struct exit_call early = {.fn = fini__image_exit_begins};
 static struct exit_call resume = {.fn = fini__image_resume};
 
-void fini__platform_early_exit(void)
+/* Before main has begun the handler would be older than the loader's finalizer, and so too late. */
+FINI_COLD FINI_NOINLINE static void try_to_arm_early(void)
 {
-    exit_call_arm(&early);
+    if (main_may_have_begun(walk_from(FINI_FRAME())))
+        exit_call_arm(&early);
 }
 
-void fini__platform_resume_at_exit(bool on)
+void fini__platform_early_exit(void)
+{
+    if (!atomic_load(&early.armed))
+        try_to_arm_early();
+}
+
+FINI_COLD void fini__platform_resume_at_exit(bool on)
 {
     if (on) {
-        resume.armed = false;
+        atomic_store(&resume.armed, false); /* exit() may have taken it, below on this stack */
         exit_call_arm(&resume);
     } else {
         exit_call_disarm(&resume);
@@ -651,7 +680,7 @@ static char fork_owner; /* for its address */
 static _Atomic pid_t loaded_in;
 static atomic_bool forked;
 
-static void forked_child(void)
+FINI_COLD static void forked_child(void)
 {
     atomic_store(&forked, true);
     fini__image_forked();
@@ -667,28 +696,27 @@ bool fini__platform_forked(void)
 
 /* ---- the image's life --------------------------------------------------------------------------------------- */
 
-FINI_CONSTRUCTOR static void call_loaded(void)
+FINI_COLD FINI_CONSTRUCTOR static void call_loaded(void)
 {
     int saved = errno;
     constructors_called_from = word_at((uintptr_t)FINI_FRAME() + sizeof(uintptr_t));
     atomic_store(&loaded_in, getpid());
     share_process();
-    if (!atomic_load(&process->marked) && main_may_have_begun(walk_from(FINI_FRAME())))
-        set_mark();
+    fini__platform_watch_exit();
     if (__register_atfork)
         __register_atfork(NULL, NULL, forked_child, &fork_owner);
     fini__image_loaded();
     errno = saved;
 }
 
-FINI_DESTRUCTOR static void call_finalize(void)
+FINI_COLD FINI_DESTRUCTOR static void call_finalize(void)
 {
     fini__image_finalize(FINI_FRAME());
 }
 
 /* Handlers of a start-up image are older than the loader's finalizer, so exit() has not run them
  * yet; crtbegin's destructor would, but after us. For all other images this finds nothing. */
-void fini__platform_run_exit_handlers(void)
+FINI_COLD void fini__platform_run_exit_handlers(void)
 {
     if (&__dso_handle && __dso_handle)
         __cxa_finalize(__dso_handle);
@@ -705,14 +733,14 @@ static bool has_memory(void)
 /* A library that this one depends on may dlclose it from its own, later, finalizer. The loader
  * keeps an image that has thread-local destructors outstanding, and the exiting thread's have all
  * run, so this one stays outstanding. dlopen(RTLD_NOLOAD) would run constructors again here. */
-void fini__platform_stay_mapped(void)
+FINI_COLD void fini__platform_stay_mapped(void)
 {
     static sigset_t anything;
     if (__cxa_thread_atexit_impl && has_loader() && has_memory())
         __cxa_thread_atexit_impl(store, &anything, &anything);
 }
 
-void fini__platform_unload(void)
+FINI_COLD void fini__platform_unload(void)
 {
     __cxa_finalize(&fork_owner);
     exit_call_disarm(&early);
@@ -725,12 +753,12 @@ uintptr_t fini__platform_thread(void)
     return (uintptr_t)pthread_self();
 }
 
-unsigned long fini__platform_thread_number(void)
+FINI_COLD unsigned long fini__platform_thread_number(void)
 {
     return (unsigned long)syscall(SYS_gettid);
 }
 
-void fini__platform_pause(unsigned round)
+FINI_COLD void fini__platform_pause(unsigned round)
 {
     const unsigned yields = 16;
     const struct timespec nap = {.tv_nsec = round < 200 ? 50000 : 1000000};
@@ -740,19 +768,19 @@ void fini__platform_pause(unsigned round)
         nanosleep(&nap, NULL);
 }
 
-bool fini__platform_setting(const char *name)
+FINI_COLD bool fini__platform_setting(const char *name)
 {
     const char *value = secure_getenv(name);
     return value && strcmp(value, "1") == 0;
 }
 
-void fini__platform_print(const char *text, size_t length)
+FINI_COLD void fini__platform_print(const char *text, size_t length)
 {
     if (write(STDERR_FILENO, text, length) < 0)
         return;
 }
 
-const char *fini__platform_image_name(void)
+FINI_COLD const char *fini__platform_image_name(void)
 {
     struct module own = {.map = NULL};
     if (find_module(own_address(), &own) && own.map && own.map->l_name[0])

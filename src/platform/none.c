@@ -46,6 +46,10 @@ bool fini__platform_exiting(void)
     return atomic_load_explicit(&exiting, memory_order_relaxed);
 }
 
+void fini__platform_watch_exit(void)
+{
+}
+
 void fini__platform_set_exiting(void)
 {
     atomic_store_explicit(&exiting, true, memory_order_relaxed);

@@ -471,7 +471,7 @@ static bool read_function(const struct fini__unwind_table *table, uintptr_t addr
     return !r.bad && m->pc >= m->location && m->pc - m->location < size;
 }
 
-bool fini__unwind_find(const struct fini__unwind_table *table,
+FINI_COLD bool fini__unwind_find(const struct fini__unwind_table *table,
                        const struct fini__unwind_registers *registers, uintptr_t pc,
                        struct fini__unwind_row *ret)
 {

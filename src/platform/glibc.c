@@ -156,26 +156,53 @@ static uintptr_t own_address(void)
 
 /* ---- what an image says of itself: its dynamic section -------------------------------------------- */
 
+struct dynamic {
+    const uint32_t *hash; /* DT_GNU_HASH */
+    const ElfW(Sym) *symbols;
+    const char *strings;
+    const uintptr_t *finalizers; /* .fini_array */
+    size_t finalizers_size;
+};
+
 /* glibc relocates some entries in place and leaves others as they are in the file. */
-static uintptr_t dynamic_value(const struct link_map *map, ElfW(Sxword) tag, bool is_address)
+static uintptr_t relocated(const struct link_map *map, uintptr_t value)
 {
-    const ElfW(Dyn) *entry = map->l_ld;
-    while (entry && entry->d_tag != DT_NULL && entry->d_tag != tag)
-        entry++;
-    if (!entry || entry->d_tag != tag)
-        return 0;
-    return entry->d_un.d_ptr + (is_address && entry->d_un.d_ptr < map->l_addr ? map->l_addr : 0);
+    return value < map->l_addr ? value + map->l_addr : value;
+}
+
+static void read_dynamic(const struct link_map *map, struct dynamic *ret)
+{
+    *ret = (struct dynamic){.hash = NULL};
+    for (const ElfW(Dyn) *entry = map->l_ld; entry && entry->d_tag != DT_NULL; entry++)
+        switch (entry->d_tag) {
+        case DT_GNU_HASH:
+            ret->hash = (const uint32_t *)relocated(map, entry->d_un.d_ptr);
+            break;
+        case DT_SYMTAB:
+            ret->symbols = (const ElfW(Sym) *)relocated(map, entry->d_un.d_ptr);
+            break;
+        case DT_STRTAB:
+            ret->strings = (const char *)relocated(map, entry->d_un.d_ptr);
+            break;
+        case DT_FINI_ARRAY:
+            ret->finalizers = (const uintptr_t *)relocated(map, entry->d_un.d_ptr);
+            break;
+        case DT_FINI_ARRAYSZ:
+            ret->finalizers_size = entry->d_un.d_val;
+            break;
+        }
 }
 
 /* One of the image's .fini_array functions begins at this address. */
 static bool is_finalizer(const struct link_map *map, uintptr_t function)
 {
-    const uintptr_t *entry = (const uintptr_t *)dynamic_value(map, DT_FINI_ARRAY, true);
-    uintptr_t count = dynamic_value(map, DT_FINI_ARRAYSZ, false) / sizeof *entry;
-    for (; entry && count > 0; entry++, count--)
-        if (*entry == function)
-            return true;
-    return false;
+    struct dynamic dynamic;
+    read_dynamic(map, &dynamic);
+    const uintptr_t *entry = dynamic.finalizers;
+    size_t count = entry ? dynamic.finalizers_size / sizeof *entry : 0;
+    while (count > 0 && *entry != function)
+        count--, entry++;
+    return count > 0;
 }
 
 struct name {
@@ -183,43 +210,34 @@ struct name {
     uint32_t hash; /* of DT_GNU_HASH: from 5381, times 33 plus each byte */
 };
 
-static bool is_symbol_at(const struct link_map *map, uint32_t index, const char *name,
-                         uintptr_t address)
-{
-    const ElfW(Sym) *symbol =
-        (const ElfW(Sym) *)dynamic_value(map, DT_SYMTAB, true) + index;
-    const char *strings = (const char *)dynamic_value(map, DT_STRTAB, true);
-    return symbol->st_shndx != SHN_UNDEF && symbol->st_value + map->l_addr == address &&
-           strcmp(strings + symbol->st_name, name) == 0;
-}
-
-/* The image exports a function of this name that begins at this address. A name may have several
+/* The image exports a function of this name that begins at this offset. A name may have several
  * versions, so all entries of its chain are compared. */
-static bool is_named(const struct link_map *map, uintptr_t function, const struct name *name)
+static bool is_named(const struct dynamic *image, uintptr_t offset, const struct name *name)
 {
-    const uint32_t *table = (const uint32_t *)dynamic_value(map, DT_GNU_HASH, true);
-    if (!table || table[0] == 0)
-        return false;
-    const uint32_t *buckets = table + 4 + table[2] * (sizeof(ElfW(Addr)) / 4);
+    const uint32_t *table = image->hash;
+    const uint32_t *buckets = table + 4 + table[2] * (sizeof(ElfW(Addr)) / sizeof *table);
     const uint32_t *chains = buckets + table[0];
     uint32_t index = buckets[name->hash % table[0]];
     if (index < table[1])
         return false;
     for (;; index++) {
         uint32_t hash = chains[index - table[1]];
-        if ((hash | 1) == (name->hash | 1) && is_symbol_at(map, index, name->text, function))
+        const ElfW(Sym) *symbol = image->symbols + index;
+        if ((hash | 1) == (name->hash | 1) && symbol->st_value == offset &&
+            strcmp(image->strings + symbol->st_name, name->text) == 0)
             return true;
         if (hash & 1)
             return false;
     }
 }
 
-static bool is_any_of(const struct link_map *map, uintptr_t function, const struct name *names)
+static bool is_any_of(const struct dynamic *image, uintptr_t offset, const struct name *names)
 {
-    for (; names->text; names++)
-        if (is_named(map, function, names))
-            return true;
-    return false;
+    if (!image->hash || image->hash[0] == 0 || !image->symbols || !image->strings)
+        return false;
+    while (names->text && !is_named(image, offset, names))
+        names++;
+    return names->text != NULL;
 }
 
 /* A failing dlopen of something else can sweep an image out, so dlopen counts as an unload. */
@@ -318,6 +336,8 @@ struct trail {
     bool caught; /* the frame around all loads and unloads */
     bool exit;   /* exit(): the walk ends here */
     unsigned outside_loader;
+    const struct link_map *map; /* of the frame before, and what it says */
+    struct dynamic dynamic;
 };
 
 /* exit() calls __run_exit_handlers calls _dl_fini: close by means that it is the cause, even if a
@@ -326,15 +346,18 @@ enum { EXIT_IS_CLOSE = 3 };
 
 static void note_frame(struct trail *trail, const struct walk *w)
 {
-    const struct link_map *map = w->module.map;
+    uintptr_t offset = w->row.function - w->module.map->l_addr;
+    if (trail->map != w->module.map)
+        read_dynamic(w->module.map, &trail->dynamic);
+    trail->map = w->module.map;
     if (!trail->unload && !trail->caught)
-        trail->caught = is_any_of(map, w->row.function, catch_names);
+        trail->caught = is_any_of(&trail->dynamic, offset, catch_names);
     if (in_loader(&w->module))
         return;
     trail->outside_loader++;
     if (!trail->unload)
-        trail->unload = is_any_of(map, w->row.function, unload_names);
-    trail->exit = is_any_of(map, w->row.function, exit_names);
+        trail->unload = is_any_of(&trail->dynamic, offset, unload_names);
+    trail->exit = is_any_of(&trail->dynamic, offset, exit_names);
 }
 
 static enum found follow(struct walk *w, struct trail *trail)

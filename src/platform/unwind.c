@@ -18,44 +18,72 @@
 
 struct reader {
     const unsigned char *at, *end;
-    bool bad; /* something was read beyond the end, or not understood; all reads give 0 since */
+    bool bad; /* read beyond the end, or not understood; `at` is then `end`, and reads give 0 */
 };
 
-static uint64_t read_bytes(struct reader *r, size_t size)
+static void give_up(struct reader *r)
 {
-    uint64_t value = 0;
-    if (r->bad || (size_t)(r->end - r->at) < size) {
-        r->bad = true;
-        return 0;
-    }
-    memcpy(&value, r->at, size); /* little-endian: see the #error below */
-    r->at += size;
-    return value;
+    r->bad = true;
+    r->at = r->end;
 }
-
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "read_bytes has to be taught the other byte order"
-#endif
 
 static uint8_t read_byte(struct reader *r)
 {
-    return (uint8_t)read_bytes(r, 1);
+    if (r->at < r->end)
+        return *r->at++;
+    give_up(r);
+    return 0;
 }
 
-static int64_t read_leb(struct reader *r, bool is_signed)
+/* The size is a constant in each call, so that this becomes one load. */
+static inline bool read_fixed(struct reader *r, void *ret, size_t size)
 {
-    uint64_t value = 0;
-    unsigned shift = 0;
-    uint8_t byte;
-    do {
+    if ((size_t)(r->end - r->at) < size) {
+        give_up(r);
+        return false;
+    }
+    memcpy(ret, r->at, size);
+    r->at += size;
+    return true;
+}
+
+static uint16_t read_u16(struct reader *r)
+{
+    uint16_t value;
+    return read_fixed(r, &value, sizeof value) ? value : 0;
+}
+
+static uint32_t read_u32(struct reader *r)
+{
+    uint32_t value;
+    return read_fixed(r, &value, sizeof value) ? value : 0;
+}
+
+static uint64_t read_u64(struct reader *r)
+{
+    uint64_t value;
+    return read_fixed(r, &value, sizeof value) ? value : 0;
+}
+
+static int64_t read_long_leb(struct reader *r, uint8_t byte, bool is_signed)
+{
+    uint64_t value = byte & 0x7f;
+    unsigned shift = 7;
+    while (byte & 0x80) {
         byte = read_byte(r);
         if (shift < 64)
             value |= (uint64_t)(byte & 0x7f) << shift;
         shift += 7;
-    } while ((byte & 0x80) && !r->bad);
+    }
     if (is_signed && (byte & 0x40) && shift < 64)
         value |= ~UINT64_C(0) << shift;
     return (int64_t)value;
+}
+
+static inline int64_t read_leb(struct reader *r, bool is_signed)
+{
+    uint8_t byte = read_byte(r);
+    return byte < 0x40 ? byte : read_long_leb(r, byte, is_signed);
 }
 
 static uint64_t read_uleb(struct reader *r)
@@ -66,7 +94,7 @@ static uint64_t read_uleb(struct reader *r)
 static void skip(struct reader *r, uint64_t size)
 {
     if (size > (uint64_t)(r->end - r->at))
-        r->bad = true;
+        give_up(r);
     else
         r->at += size;
 }
@@ -80,13 +108,13 @@ static uint64_t read_width(struct reader *r, unsigned encoding)
     switch (encoding & 0x0f) {
     case ENCODED_ABSOLUTE:
     case ENCODED_SDATA8:
-        return read_bytes(r, 8);
+        return read_u64(r);
     case ENCODED_UDATA4:
-        return read_bytes(r, 4);
+        return read_u32(r);
     case ENCODED_SDATA4:
-        return (uint64_t)(int64_t)(int32_t)read_bytes(r, 4);
+        return (uint64_t)(int64_t)(int32_t)read_u32(r);
     default:
-        r->bad = true;
+        give_up(r);
         return 0;
     }
 }
@@ -101,7 +129,7 @@ static uintptr_t read_pointer(struct reader *r, unsigned encoding)
     case ENCODED_PCREL:
         return (uintptr_t)(here + value);
     default:
-        r->bad = true;
+        give_up(r);
         return 0;
     }
 }
@@ -121,9 +149,9 @@ static struct reader reader_at(const struct fini__unwind_table *table, uintptr_t
 static struct reader record_at(const struct fini__unwind_table *table, uintptr_t address)
 {
     struct reader r = reader_at(table, address);
-    uint32_t length = (uint32_t)read_bytes(&r, 4);
-    if (r.bad || length == 0 || length > (size_t)(r.end - r.at))
-        r.bad = true;
+    uint32_t length = read_u32(&r);
+    if (length == 0 || length > (size_t)(r.end - r.at))
+        give_up(&r);
     else
         r.end = r.at + length;
     return r;
@@ -152,7 +180,7 @@ static bool read_index(const struct fini__unwind_table *table, struct index *ret
     understood &= read_byte(&r) == ENCODED_UDATA4;
     understood &= read_byte(&r) == ENCODED_DATAREL_SDATA4;
     skip(&r, 4);
-    ret->count = (uint32_t)read_bytes(&r, 4);
+    ret->count = read_u32(&r);
     ret->base = (uintptr_t)table->header;
     ret->entries = r.at;
     return understood && !r.bad && ret->count > 0 && ret->count <= (size_t)(r.end - r.at) / 8;
@@ -202,9 +230,10 @@ static void read_augmentation(struct reader *r, const char *letters, struct comm
             read_width(&data, read_byte(&data));
             break;
         default: /* 'S', a signal frame, among others */
-            r->bad = true;
+            give_up(r);
         }
-    r->bad |= data.bad;
+    if (data.bad)
+        give_up(r);
 }
 
 static const char *read_string(struct reader *r)
@@ -219,7 +248,7 @@ static bool read_common(const struct fini__unwind_table *table, uintptr_t addres
                         unsigned return_address, struct common *ret)
 {
     struct reader r = record_at(table, address);
-    if (read_bytes(&r, 4) != 0)
+    if (read_u32(&r) != 0)
         return false;
     uint8_t version = read_byte(&r);
     const char *letters = read_string(&r);
@@ -231,7 +260,7 @@ static bool read_common(const struct fini__unwind_table *table, uintptr_t addres
     if (ret->augmented)
         read_augmentation(&r, letters + 1, ret);
     else if (*letters)
-        r.bad = true;
+        give_up(&r);
     ret->instructions = r;
     return !r.bad && (version == 1 || version == 3) && column == return_address;
 }
@@ -296,7 +325,7 @@ static void advance_location(struct machine *m, uint64_t delta)
 static void remember(struct machine *m, struct reader *r)
 {
     if (m->remembered_count == REMEMBERED_MOST)
-        r->bad = true;
+        give_up(r);
     else
         m->remembered[m->remembered_count++] = m->row;
 }
@@ -304,7 +333,7 @@ static void remember(struct machine *m, struct reader *r)
 static void recall(struct machine *m, struct reader *r)
 {
     if (m->remembered_count == 0)
-        r->bad = true;
+        give_up(r);
     else
         m->row = m->remembered[--m->remembered_count];
 }
@@ -402,13 +431,13 @@ static void step_other(struct machine *m, struct reader *r, uint8_t code)
     case CFA_NOP:
         break;
     case CFA_ADVANCE1:
-        advance_location(m, read_bytes(r, 1));
+        advance_location(m, read_byte(r));
         break;
     case CFA_ADVANCE2:
-        advance_location(m, read_bytes(r, 2));
+        advance_location(m, read_u16(r));
         break;
     case CFA_ADVANCE4:
-        advance_location(m, read_bytes(r, 4));
+        advance_location(m, read_u32(r));
         break;
     case CFA_REMEMBER:
         remember(m, r);
@@ -420,7 +449,7 @@ static void step_other(struct machine *m, struct reader *r, uint8_t code)
         read_uleb(r);
         break;
     default:
-        r->bad = true;
+        give_up(r);
     }
 }
 
@@ -446,7 +475,7 @@ static void step(struct machine *m, struct reader *r)
 
 static bool run(struct machine *m, struct reader instructions)
 {
-    while (!m->done && !instructions.bad && instructions.at < instructions.end)
+    while (!m->done && instructions.at < instructions.end)
         step(m, &instructions);
     return m->done || !instructions.bad;
 }
@@ -459,7 +488,7 @@ static bool read_function(const struct fini__unwind_table *table, uintptr_t addr
 {
     struct reader r = record_at(table, address);
     uintptr_t here = (uintptr_t)r.at;
-    uintptr_t distance = (uintptr_t)read_bytes(&r, 4);
+    uintptr_t distance = read_u32(&r);
     if (r.bad || distance == 0 ||
         !read_common(table, here - distance, m->registers->return_address, common))
         return false;
@@ -471,17 +500,22 @@ static bool read_function(const struct fini__unwind_table *table, uintptr_t addr
     return !r.bad && m->pc >= m->location && m->pc - m->location < size;
 }
 
-FINI_COLD bool fini__unwind_find(const struct fini__unwind_table *table,
+bool fini__unwind_find(const struct fini__unwind_table *table,
                        const struct fini__unwind_registers *registers, uintptr_t pc,
                        struct fini__unwind_row *ret)
 {
-    struct machine m = {.registers = registers, .pc = pc};
+    struct machine m; /* without its memory of rows, which is most of it */
     struct common common;
     struct reader instructions;
     struct index index;
     uintptr_t record;
 
+    m.registers = registers;
     m.common = &common;
+    m.pc = pc;
+    m.remembered_count = 0;
+    m.done = false;
+    m.row = m.initial = (struct fini__unwind_row){.cfa_known = false};
     if (!read_index(table, &index) || !find_record(&index, pc, &record) ||
         !read_function(table, record, &m, &common, &instructions) ||
         !run(&m, common.instructions))

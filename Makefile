@@ -20,6 +20,9 @@ demo: amalgamation
 check: tools all
 	ninja -C $(BUILD) --quiet check
 
+bench: tools all
+	ninja -C $(BUILD) --quiet bench
+
 install: tools
 	test -f $(BUILD)/build.ninja || meson setup $(BUILD)
 	meson configure $(BUILD) -Dprefix=$(PREFIX)

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The platform page of fake.h. Every call that is not documented as cheap spoils errno, so that
+ * whoever promises to keep it has to.
+ */
+#include "fake.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <string.h>
+
+struct fake fake;
+
+static jmp_buf end_of_process;
+
+static void append(char *text, size_t size, const char *more, size_t length)
+{
+    size_t used = strlen(text);
+    if (length > size - 1 - used)
+        length = size - 1 - used;
+    memcpy(text + used, more, length);
+    text[used + length] = '\0';
+}
+
+static void note(const char *call)
+{
+    append(fake.log, sizeof fake.log, call, strlen(call));
+    append(fake.log, sizeof fake.log, " ", 1);
+    errno = ERANGE;
+}
+
+void fake_reset(void)
+{
+    fake = (struct fake){.thread = 1, .thread_number = 4711, .image_name = "libthing.so"};
+}
+
+void fake_sees(fini_reason why)
+{
+    fake.sight = (struct fini__sight){.finalizer = true,
+                                      .by_unload = why != FINI_EXIT,
+                                      .by_exit = why == FINI_EXIT,
+                                      .exit_around = why != FINI_UNLOAD};
+}
+
+void fake_finalize(fini_reason why)
+{
+    fake_sees(why);
+    fake.finalized = true;
+    fini__image_finalize(&fake);
+}
+
+bool fake_process(void (*body)(void))
+{
+    if (setjmp(end_of_process) != 0)
+        return true;
+    body();
+    return false;
+}
+
+void fake_exit(void)
+{
+    if (fake.early_armed) {
+        fake.early_armed = false;
+        fini__image_exit_begins();
+    }
+    while (fake.resume_armed) {
+        fake.resume_armed = false;
+        fini__image_resume();
+    }
+    if (!fake.finalized)
+        fake_finalize(FINI_EXIT);
+    longjmp(end_of_process, 1);
+}
+
+void fake_fork(void)
+{
+    fake.forked = true;
+    fini__image_forked();
+}
+
+/* ---- the platform page ----------------------------------------------------------------------- */
+
+struct fini__sight fini__platform_see(const void *frame)
+{
+    (void)frame;
+    note("see");
+    return fake.dead & FAKE_SEE ? (struct fini__sight){.finalizer = true} : fake.sight;
+}
+
+struct fini__sight fini__platform_see_around(const void *frame)
+{
+    (void)frame;
+    note("see_around");
+    return fake.dead & FAKE_SEE ? (struct fini__sight){.finalizer = false} : fake.around;
+}
+
+bool fini__platform_exiting(void)
+{
+    return fake.exiting;
+}
+
+void fini__platform_watch_exit(void)
+{
+    errno = ERANGE;
+    fake.watched = true;
+}
+
+void fini__platform_set_exiting(void)
+{
+    note("set_exiting");
+    fake.exiting |= !(fake.dead & FAKE_SET_EXITING);
+}
+
+bool fini__platform_forked(void)
+{
+    return fake.forked;
+}
+
+void fini__platform_early_exit(void)
+{
+    note("early_exit");
+    fake.early_armed |= !(fake.dead & FAKE_EARLY_EXIT);
+}
+
+void fini__platform_run_exit_handlers(void)
+{
+    note("own_handlers");
+    if (fake.on_own_handlers)
+        fake.on_own_handlers();
+}
+
+void fini__platform_stay_mapped(void)
+{
+    note("stay_mapped");
+    fake.mapped |= !(fake.dead & FAKE_STAY_MAPPED);
+}
+
+void fini__platform_resume_at_exit(bool on)
+{
+    note(on ? "resume_on" : "resume_off");
+    fake.resume_armed = on && !(fake.dead & FAKE_RESUME);
+}
+
+void fini__platform_unload(void)
+{
+    note("unload");
+    fake.early_armed = false;
+    if (fake.on_unload)
+        fake.on_unload();
+}
+
+uintptr_t fini__platform_thread(void)
+{
+    return fake.thread;
+}
+
+unsigned long fini__platform_thread_number(void)
+{
+    errno = ERANGE;
+    return fake.thread_number;
+}
+
+void fini__platform_pause(unsigned round)
+{
+    errno = EINTR;
+    fake.pauses++;
+    if (fake.on_pause)
+        fake.on_pause(round);
+}
+
+bool fini__platform_setting(const char *name)
+{
+    note("setting");
+    if (fake.dead & FAKE_SETTING)
+        return false;
+    return (fake.clean_exit && strcmp(name, "FINI_CLEAN_EXIT") == 0) ||
+           (fake.trace && strcmp(name, "FINI_TRACE") == 0);
+}
+
+void fini__platform_print(const char *text, size_t length)
+{
+    note("print");
+    if (!(fake.dead & FAKE_PRINT))
+        append(fake.printed, sizeof fake.printed, text, length);
+}
+
+const char *fini__platform_image_name(void)
+{
+    errno = ERANGE;
+    return fake.image_name;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A platform that does what a test tells it to.
+ *
+ * Decides: what libfini sees of a system that has no loader, no threads and no exit(). Several
+ * threads are simulated in one by changing `fake.thread`; a simulated exit() ends the body given
+ * to fake_process, as the process it stands for would end.
+ * Leaves to others: what libfini makes of it (the tests), its own state (inside.h).
+ */
+#ifndef FAKE_H
+#define FAKE_H
+
+#include "core.h"
+
+/* For fake.dead: calls that have no effect or answer nothing. */
+enum {
+    FAKE_SEE = 1, FAKE_SET_EXITING = 2, FAKE_EARLY_EXIT = 4, FAKE_STAY_MAPPED = 8,
+    FAKE_RESUME = 16, FAKE_PRINT = 32, FAKE_SETTING = 64, FAKE_ALL = 127
+};
+
+struct fake {
+    struct fini__sight sight;  /* what a finalizer sees */
+    struct fini__sight around; /* what any other code sees */
+    uintptr_t thread;
+    unsigned long thread_number;
+    bool forked, exiting, clean_exit, trace;
+    unsigned dead;
+    const char *image_name;
+    void (*on_pause)(unsigned round);  /* what other threads do while this one waits */
+    void (*on_own_handlers)(void);     /* the image's own atexit handlers */
+    void (*on_unload)(void);
+    /* What libfini did: */
+    bool watched, early_armed, resume_armed, mapped, finalized;
+    unsigned pauses;
+    char log[1024];     /* the calls that matter, each followed by a space */
+    char printed[1024];
+};
+
+extern struct fake fake;
+
+void fake_reset(void);
+
+/* From now on the finalizer sees what stands for this reason. */
+void fake_sees(fini_reason why);
+
+/* The loader calls the image's finalizer. */
+void fake_finalize(fini_reason why);
+
+/* Runs a body until it returns or calls fake_exit, which runs handlers, finalizes the image if
+ * nobody has, and does not return. True: it has called fake_exit. */
+bool fake_process(void (*body)(void));
+_Noreturn void fake_exit(void);
+
+/* A child of this thread, which goes on as the child. */
+void fake_fork(void);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * libfini as it is shipped, in one unit with the code that may touch its static data.
+ */
+#include "fini.c"
+
+#include "inside.h"
+
+void inside_reset(void)
+{
+    memset(&hooks, 0, sizeof hooks);
+    memset(&settings, 0, sizeof settings);
+    memset(&ending, 0, sizeof ending);
+    hooks.file = &hooks.first;
+}
+
+struct fini__lock *inside_lock(void)
+{
+    return &hooks.lock;
+}
+
+bool inside_whole(void)
+{
+    bool file_seen = false;
+    struct fini_hook **link = &hooks.first;
+    for (; *link; link = &(*link)->fini__next) {
+        file_seen |= link == hooks.file;
+        if ((*link)->fini__link != link || (*link)->fini__state != ADDED)
+            return false;
+    }
+    return file_seen || link == hooks.file;
+}
+
+unsigned inside_passes_of_others(void)
+{
+    unsigned count = 0;
+    for (struct fini__pass *pass = hooks.passes; pass; pass = pass->outer)
+        count += pass->thread != fini__platform_thread();
+    return count;
+}
+
+unsigned inside_runs_of_others(void)
+{
+    unsigned count = 0;
+    for (struct fini__run *run = hooks.runs; run; run = run->outer)
+        count += run->thread != fini__platform_thread();
+    return count;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The static data of libfini, for tests: started afresh, and looked at.
+ *
+ * Decides: what a fresh image is, and whether the list of hooks is whole.
+ * Leaves to others: the platform (fake.h).
+ */
+#ifndef INSIDE_H
+#define INSIDE_H
+
+#include "core.h"
+
+void inside_reset(void);
+struct fini__lock *inside_lock(void);
+bool inside_whole(void);              /* every link of the list leads where it should */
+unsigned inside_passes_of_others(void);
+unsigned inside_runs_of_others(void);
+
+#endif

@@ -15,12 +15,16 @@
 /* ---- lock.c: a lock that knows its owner ----------------------------------------------------- */
 
 struct fini__lock {
-    _Atomic uintptr_t owner; /* fini__platform_thread() of the holder; 0: free */
+    _Atomic uintptr_t owner;   /* fini__platform_thread() of the holder; 0: free */
+    _Atomic uintptr_t process; /* fini__platform_process() of the last taker */
+    void (*forked)(void);      /* cleans up what the lock guards, in a forked child */
 };
+
+/* For `process`, before the lock is first taken; no process has this number. */
+#define FINI_LOCK_UNUSED (~(uintptr_t)0)
 
 FINI_INTERNAL bool fini__lock_take(struct fini__lock *lock);
 FINI_INTERNAL void fini__lock_drop(struct fini__lock *lock);
-FINI_INTERNAL void fini__lock_forked(struct fini__lock *lock);
 
 /* ---- reason.c ---------------------------------------------------------------------------------- */
 
@@ -52,7 +56,6 @@ FINI_INTERNAL unsigned fini__hooks_run(fini_reason why, unsigned moments);
 FINI_INTERNAL void fini__hooks_call(void (*handler)(void), fini_reason why);
 FINI_INTERNAL void fini__hooks_forget(void);
 FINI_INTERNAL fini_reason fini__hooks_why(void);
-FINI_INTERNAL void fini__hooks_forked(void);
 
 /* ---- trace.c ----------------------------------------------------------------------------------- */
 

@@ -32,6 +32,8 @@ enum { ADDED = 0x66696e31, STARTED = 0x66696e32 };
 
 static const unsigned moments_all = FINI_ALWAYS | FINI_ON_EXIT_BEGIN;
 
+static void drop_runs_of_other_threads(void);
+
 static struct {
     struct fini__lock lock;
     struct fini_hook *first;
@@ -41,7 +43,10 @@ static struct {
     bool sealed;            /* a finalization has begun, ... */
     unsigned sealed_for;    /* ... for these moments, ... */
     uintptr_t sealed_by;    /* ... in this thread */
-} hooks = {.file = &hooks.first};
+} hooks = {
+    .lock = {.process = FINI_LOCK_UNUSED, .forked = drop_runs_of_other_threads},
+    .file = &hooks.first,
+};
 
 /* ---- the list ------------------------------------------------------------------------------- */
 
@@ -107,6 +112,18 @@ static void end_run(struct fini__run *run)
         link = &(*link)->outer;
     if (*link)
         *link = run->outer;
+}
+
+/* In a forked child: nobody is to wait for what does not run there. */
+static void drop_runs_of_other_threads(void)
+{
+    uintptr_t self = fini__platform_thread();
+    struct fini__run **link = &hooks.runs;
+    while (*link)
+        if ((*link)->thread != self)
+            *link = (*link)->outer;
+        else
+            link = &(*link)->outer;
 }
 
 /* ---- adding and removing -------------------------------------------------------------------- */
@@ -274,7 +291,7 @@ unsigned fini__hooks_run(fini_reason why, unsigned moments)
 {
     uintptr_t self = fini__platform_thread();
     struct fini__pass pass = {
-        .moments = moments, .in_child = fini__platform_forked(), .thread = self};
+        .moments = moments, .in_child = fini_forked(), .thread = self};
     struct fini__run run = {.why = why, .thread = self};
     fini_fn *fn;
     void *arg;
@@ -345,17 +362,4 @@ fini_reason fini__hooks_why(void)
     if (locked)
         fini__lock_drop(&hooks.lock);
     return why;
-}
-
-/* The child has only the thread that forked: what other threads were running does not run there,
- * and nobody is to wait for it. */
-void fini__hooks_forked(void)
-{
-    fini__lock_forked(&hooks.lock);
-    struct fini__run **link = &hooks.runs;
-    while (*link)
-        if ((*link)->thread != fini__platform_thread())
-            *link = (*link)->outer;
-        else
-            link = &(*link)->outer;
 }

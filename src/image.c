@@ -21,6 +21,9 @@
 extern FINI_WEAK FINI_API void fini_unload_handler(void);
 extern FINI_WEAK FINI_API void fini_exit_handler(void);
 
+/* Where the image was loaded; 0: its constructor has not run. */
+static uintptr_t loaded_in;
+
 static struct {
     bool read; /* the environment has been read: */
     bool clean_exit;
@@ -48,6 +51,7 @@ static void read_settings(void)
 
 FINI_COLD void fini__image_loaded(void)
 {
+    loaded_in = fini__platform_process();
     read_settings();
 }
 
@@ -138,12 +142,7 @@ FINI_COLD void fini__image_exit_begins(void)
     errno = saved;
 }
 
-FINI_COLD void fini__image_forked(void)
-{
-    fini__hooks_forked();
-}
-
-/* What the thread that unloads still runs of the image after our finalizer, runs in another. */
+FINI_COLD /* What the thread that unloads still runs of the image after our finalizer, runs in another. */
 static fini_reason known_why(void)
 {
     fini_reason why = fini__hooks_why();
@@ -170,5 +169,5 @@ bool fini_exiting(void)
 
 bool fini_forked(void)
 {
-    return fini__platform_forked();
+    return loaded_in != 0 && loaded_in != fini__platform_process();
 }

@@ -7,14 +7,51 @@
  * not inherit a lock from a thread it does not have.
  * Leaves to others: what is guarded (hooks.c), how to wait (platform.h).
  *
- *   owner      take by T            drop by T     fork in T
- *   0          -> T, true           -             0
- *   T          false, unchanged     -> 0          T
- *   U          waits for 0          -             0: U does not exist in the child
+ *   owner      take by T            drop by T
+ *   0          -> T, true           -
+ *   T          false, unchanged     -> 0
+ *   U          waits for 0          -
+ *
+ * A fork handler would be simpler, but glibc's list of them is searched at every unload of any
+ * image. So the first taker in a child finds out by the number of the process, and cleans up:
+ *
+ *   process    take in process P
+ *   P          as above
+ *   other      -> 0, cleans up, -> P; then as above
+ *   0          another thread cleans up: waits for P
  *
  * The critical sections are a few stores long, so the waiting side yields and then naps.
  */
 #include "core.h"
+
+/* What other threads of the parent held or did ends here: they do not exist in the child. */
+static void clean_up_after_fork(struct fini__lock *lock)
+{
+    uintptr_t self = fini__platform_thread();
+    if (atomic_load_explicit(&lock->owner, memory_order_relaxed) != self)
+        atomic_store_explicit(&lock->owner, 0, memory_order_relaxed);
+    lock->forked();
+}
+
+/* A signal handler that interrupted the one who cleans up, and calls exit(), would wait for ever. */
+enum { ADOPT_ROUNDS_MOST = 1000 };
+
+/* Release pairs with the acquire in adopt: who sees the process's number sees the clean-up. */
+static void adopt(struct fini__lock *lock, uintptr_t process)
+{
+    for (unsigned round = 0; round < ADOPT_ROUNDS_MOST; round++) {
+        uintptr_t seen = atomic_load_explicit(&lock->process, memory_order_acquire);
+        if (seen == process)
+            return;
+        if (seen != 0 && atomic_compare_exchange_strong(&lock->process, &seen, 0)) {
+            if (seen != FINI_LOCK_UNUSED)
+                clean_up_after_fork(lock);
+            atomic_store_explicit(&lock->process, process, memory_order_release);
+            return;
+        }
+        fini__platform_pause(round);
+    }
+}
 
 static bool try_take(struct fini__lock *lock, uintptr_t self)
 {
@@ -28,6 +65,9 @@ static bool try_take(struct fini__lock *lock, uintptr_t self)
 bool fini__lock_take(struct fini__lock *lock)
 {
     uintptr_t self = fini__platform_thread();
+    uintptr_t process = fini__platform_process();
+    if (FINI_UNLIKELY(atomic_load_explicit(&lock->process, memory_order_acquire) != process))
+        adopt(lock, process);
     for (unsigned round = 0; !try_take(lock, self); round++) {
         if (atomic_load_explicit(&lock->owner, memory_order_relaxed) == self)
             return false;
@@ -39,10 +79,4 @@ bool fini__lock_take(struct fini__lock *lock)
 void fini__lock_drop(struct fini__lock *lock)
 {
     atomic_store_explicit(&lock->owner, 0, memory_order_release);
-}
-
-void fini__lock_forked(struct fini__lock *lock)
-{
-    if (atomic_load_explicit(&lock->owner, memory_order_relaxed) != fini__platform_thread())
-        fini__lock_drop(lock);
 }

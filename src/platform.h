@@ -31,9 +31,6 @@ FINI_INTERNAL void fini__image_exit_begins(void);
  * fini__platform_resume_at_exit. Once or not at all. */
 FINI_INTERNAL void fini__image_resume(void);
 
-/* In a forked child, before fork returns there. */
-FINI_INTERNAL void fini__image_forked(void);
-
 /* ---- why ----------------------------------------------------------------------------------- */
 
 /* What can be seen of how control came here. */
@@ -60,8 +57,9 @@ FINI_INTERNAL void fini__platform_watch_exit(void);
 /* From now on fini__platform_exiting says so, in every image of the process that shares the answer. */
 FINI_INTERNAL void fini__platform_set_exiting(void);
 
-/* This process is a forked child of the one that loaded the image. Async-signal-safe. */
-FINI_INTERNAL bool fini__platform_forked(void);
+/* A number of this process: not 0, not ~0, another one in a forked child and in its children.
+ * Cheap, async-signal-safe. */
+FINI_INTERNAL uintptr_t fini__platform_process(void);
 
 /* ---- the image's life ---------------------------------------------------------------------- */
 

@@ -37,14 +37,16 @@
 #include "../platform.h"
 #include "unwind.h"
 
+#ifndef MADV_WIPEONFORK /* older headers; the kernel says whether it knows it */
+#define MADV_WIPEONFORK 18
+#endif
+
 typedef void handler_fn(void *);
 
 /* Exported by libc for compilers; no header declares them. */
 extern int __cxa_atexit(handler_fn *fn, void *arg, void *owner);
 extern void __cxa_finalize(void *owner);
 extern int __cxa_thread_atexit_impl(handler_fn *fn, void *arg, void *image) FINI_WEAK;
-extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
-                             void *owner) FINI_WEAK;
 /* From crtbegin.o, unless linked with -nostartfiles. */
 extern void *__dso_handle FINI_WEAK __attribute__((visibility("hidden")));
 
@@ -59,6 +61,33 @@ static bool stored(const sigset_t *set)
 {
     return *(const volatile unsigned char *)set != 0;
 }
+
+/* ---- one record a process ---------------------------------------------------------------------------------- */
+
+/* Shared by all images with libfini, of this namespace, and outlives each of them: the exit mark.
+ * One a process and not one an image, because libc reuses the slot of an unregistered handler only
+ * at the end of its list: overlapped reloads would leak 33 bytes each. A change of its layout
+ * changes its name. */
+struct process {
+    sigset_t mark; /* filled by exit() itself when it reaches our handler */
+    _Atomic unsigned exiting;
+    _Atomic unsigned marked; /* the handler is registered */
+    _Atomic uintptr_t numbers; /* how many processes of this line of descent have been numbered */
+    struct place { /* where exit() has a finalizer called from; sp 0: not seen yet */
+        _Atomic uintptr_t pc, sp, outer_slot, outer_pc;
+    } exit;
+    struct forgotten {
+        _Atomic uintptr_t number; /* of this process; 0: a child that has none yet */
+    } *forget; /* a page that is cleared in forked children; NULL: there is none */
+};
+
+/* libc keeps this string for us after the image is gone, and forgets it at exec. Reading costs 23
+ * ns. There is no such file, and nobody looks for one: the domain is never used for messages. */
+static const char process_name[] = "libfini process 1";
+static const char process_prefix[] = "/libfini/";
+
+static struct process own_process; /* where there is no memory for a shared one */
+static struct process *process = &own_process;
 
 /* ---- which image is at an address ----------------------------------------------------------------- */
 
@@ -259,6 +288,7 @@ enum { FRAMES_MOST = 256 };
 
 struct walk {
     uintptr_t pc, sp, fp;
+    uintptr_t slot; /* where pc was read */
     bool fp_known;
     struct module module; /* of pc */
     struct fini__unwind_row row;
@@ -306,7 +336,8 @@ static bool walk_up(struct walk *w)
     uintptr_t cfa = (row->cfa_from_frame_pointer ? w->fp : w->sp) + (uintptr_t)row->cfa_offset;
     if (cfa <= w->sp || cfa % sizeof(uintptr_t) != 0)
         return false;
-    w->pc = word_at(cfa + (uintptr_t)row->return_address.offset);
+    w->slot = cfa + (uintptr_t)row->return_address.offset;
+    w->pc = word_at(w->slot);
     if (row->frame_pointer.rule == FINI__UNWIND_SAVED)
         w->fp = word_at(cfa + (uintptr_t)row->frame_pointer.offset);
     if (row->frame_pointer.rule != FINI__UNWIND_SAME)
@@ -390,9 +421,38 @@ static struct fini__sight see_from(struct walk w)
                                 .exit_around = trail.exit || fini__platform_exiting()};
 }
 
+FINI_COLD /* After the first finalizer at exit, the answer for most others is known: they are called from the
+ * same frame of the loader, which exit() never leaves. The place is the return address, the
+ * stack pointer, and the return address of the frame around it: in glibc 2.34 and later the first
+ * alone would also fit an unload by a later exit handler, at the same depth by chance. */
+static bool same_place(const struct place *exit, const struct walk *w)
+{
+    return w->sp == atomic_load_explicit(&exit->sp, memory_order_relaxed) &&
+           w->pc == atomic_load_explicit(&exit->pc, memory_order_relaxed) &&
+           word_at(atomic_load_explicit(&exit->outer_slot, memory_order_relaxed)) ==
+               atomic_load_explicit(&exit->outer_pc, memory_order_relaxed);
+}
+
+static void note_place(struct place *exit, struct walk w)
+{
+    struct walk inner = w;
+    if (walk_look(&w) != FOUND || !walk_up(&w))
+        return;
+    atomic_store_explicit(&exit->outer_slot, w.slot, memory_order_relaxed);
+    atomic_store_explicit(&exit->outer_pc, w.pc, memory_order_relaxed);
+    atomic_store_explicit(&exit->pc, inner.pc, memory_order_relaxed);
+    atomic_store_explicit(&exit->sp, inner.sp, memory_order_relaxed);
+}
+
 FINI_COLD struct fini__sight fini__platform_see(const void *frame)
 {
-    return see_from(walk_from(frame));
+    struct walk w = walk_from(frame);
+    if (same_place(&process->exit, &w))
+        return (struct fini__sight){.finalizer = true, .by_exit = true, .exit_around = true};
+    struct fini__sight sight = see_from(w);
+    if (sight.by_exit)
+        note_place(&process->exit, w);
+    return sight;
 }
 
 /* ---- fini_why outside hooks ------------------------------------------------------------------------------ */
@@ -498,25 +558,7 @@ FINI_COLD struct fini__sight fini__platform_see_around(const void *frame)
     return (struct fini__sight){.finalizer = false};
 }
 
-/* ---- one record a process ---------------------------------------------------------------------------------- */
-
-/* Shared by all images with libfini, of this namespace, and outlives each of them: the exit mark.
- * One a process and not one an image, because libc reuses the slot of an unregistered handler only
- * at the end of its list: overlapped reloads would leak 33 bytes each. A change of its layout
- * changes its name. */
-struct process {
-    sigset_t mark; /* filled by exit() itself when it reaches our handler */
-    _Atomic unsigned exiting;
-    _Atomic unsigned marked; /* the handler is registered */
-};
-
-/* libc keeps this string for us after the image is gone, and forgets it at exec. Reading costs 23
- * ns. There is no such file, and nobody looks for one: the domain is never used for messages. */
-static const char process_name[] = "libfini process 1";
-static const char process_prefix[] = "/libfini/";
-
-static struct process own_process; /* where there is no registry: static programs, no memory */
-static struct process *process = &own_process;
+/* ---- the record: made, found, marked -------------------------------------------------------------- */
 
 static struct process *find_process(void)
 {
@@ -527,28 +569,35 @@ static struct process *find_process(void)
     return (struct process *)address;
 }
 
-/* Not from malloc: a leak checker would not see the address in the string. */
-static struct process *make_process(void)
+static bool publish_process(const struct process *p)
 {
     char text[sizeof process_prefix + 2 * sizeof(long) + 1];
-    void *memory = mmap(NULL, sizeof(struct process), PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    snprintf(text, sizeof text, "%s%lx", process_prefix, (unsigned long)p);
+    return bindtextdomain && bindtextdomain(process_name, text);
+}
+
+/* Two pages: the record, and what a child is to forget. Not from malloc: a leak checker would not
+ * see the address in the string. */
+static struct process *make_process(void)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *memory = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         return NULL;
-    snprintf(text, sizeof text, "%s%lx", process_prefix, (unsigned long)memory);
-    if (bindtextdomain(process_name, text))
-        return memory;
-    munmap(memory, sizeof(struct process));
+    struct process *made = (struct process *)(void *)memory;
+    if (madvise(memory + page, page, MADV_WIPEONFORK) == 0)
+        made->forget = (struct forgotten *)(void *)(memory + page);
+    if (!has_loader() || publish_process(made))
+        return made;
+    munmap(memory, 2 * page);
     return NULL;
 }
 
 /* Constructors run under the loader's lock, so that no two images make a record at once. */
 static void share_process(void)
 {
-    struct process *shared = NULL;
-    if (bindtextdomain && has_loader())
-        shared = find_process();
-    if (!shared && bindtextdomain && has_loader())
+    struct process *shared = bindtextdomain && has_loader() ? find_process() : NULL;
+    if (!shared)
         shared = make_process();
     if (shared)
         process = shared;
@@ -565,12 +614,6 @@ static bool main_may_have_begun(struct walk w)
     return !in_loader(&w.module);
 }
 
-/* In a static program sharing is not needed, and a mark in it is as immortal as it is. */
-static bool mark_would_outlive_us(void)
-{
-    return process != &own_process || !has_loader();
-}
-
 static void set_mark(void)
 {
     unsigned unmarked = 0;
@@ -581,7 +624,7 @@ static void set_mark(void)
 
 FINI_COLD FINI_NOINLINE static void try_to_set_mark(void)
 {
-    if (mark_would_outlive_us() && main_may_have_begun(walk_from(FINI_FRAME())))
+    if (process != &own_process && main_may_have_begun(walk_from(FINI_FRAME())))
         set_mark();
 }
 
@@ -699,22 +742,23 @@ FINI_COLD void fini__platform_resume_at_exit(bool on)
 
 /* ---- fork --------------------------------------------------------------------------------------------------- */
 
-static char fork_owner; /* for its address */
-static _Atomic pid_t loaded_in;
-static atomic_bool forked;
-
-FINI_COLD static void forked_child(void)
+/* The kernel clears this page in a forked child (4.14 and later), which tells more surely than a
+ * pid - a child may have its parent's in a namespace of its own - and without a system call. A
+ * fork handler an image would tell as well, but each __cxa_finalize searches all of them: with
+ * 1000 images exit() took twice as long. */
+static uintptr_t number_process(struct process *p)
 {
-    atomic_store(&forked, true);
-    fini__image_forked();
+    uintptr_t none = 0;
+    uintptr_t number = 1 + atomic_fetch_add(&p->numbers, 1);
+    return atomic_compare_exchange_strong(&p->forget->number, &none, number) ? number : none;
 }
 
-/* The pid tells also after _Fork and clone, which run no handlers; the flag also where a child has
- * the number of its parent, in a pid namespace of its own. */
-bool fini__platform_forked(void)
+uintptr_t fini__platform_process(void)
 {
-    pid_t there = atomic_load_explicit(&loaded_in, memory_order_relaxed);
-    return atomic_load_explicit(&forked, memory_order_relaxed) || (there != 0 && there != getpid());
+    if (!process->forget)
+        return (uintptr_t)getpid();
+    uintptr_t number = atomic_load_explicit(&process->forget->number, memory_order_relaxed);
+    return number != 0 ? number : number_process(process);
 }
 
 /* ---- the image's life --------------------------------------------------------------------------------------- */
@@ -723,11 +767,8 @@ FINI_COLD FINI_CONSTRUCTOR static void call_loaded(void)
 {
     int saved = errno;
     constructors_called_from = word_at((uintptr_t)FINI_FRAME() + sizeof(uintptr_t));
-    atomic_store(&loaded_in, getpid());
     share_process();
     fini__platform_watch_exit();
-    if (__register_atfork)
-        __register_atfork(NULL, NULL, forked_child, &fork_owner);
     fini__image_loaded();
     errno = saved;
 }
@@ -765,7 +806,6 @@ FINI_COLD void fini__platform_stay_mapped(void)
 
 FINI_COLD void fini__platform_unload(void)
 {
-    __cxa_finalize(&fork_owner);
     exit_call_disarm(&early);
 }
 

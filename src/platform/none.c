@@ -55,9 +55,9 @@ void fini__platform_set_exiting(void)
     atomic_store_explicit(&exiting, true, memory_order_relaxed);
 }
 
-bool fini__platform_forked(void)
+uintptr_t fini__platform_process(void)
 {
-    return false;
+    return 1;
 }
 
 void fini__platform_early_exit(void)

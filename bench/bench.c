@@ -92,11 +92,20 @@ static void bench_cycle(void)
     print_row("P9", "dlopen + dlclose, with libfini : without", 1.10, &ours, &other);
 }
 
+static double *shared_number(void)
+{
+    double *number = mmap(NULL, sizeof *number, PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (number == MAP_FAILED)
+        give_up("mmap");
+    return number;
+}
+
 /* In a process of its own each time, because only one load there is the first. */
 static double first_cycle(const char *path)
 {
-    double *took = mmap(NULL, sizeof *took, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    pid_t child = took == MAP_FAILED ? -1 : fork();
+    double *took = shared_number();
+    pid_t child = fork();
     if (child < 0)
         give_up("fork");
     if (child == 0) {
@@ -152,9 +161,9 @@ static void load_all(const char *folder, char kind)
 
 static double exit_with_images(const char *folder, char kind)
 {
-    double *start = mmap(NULL, sizeof *start, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    double *start = shared_number();
     fflush(stdout);
-    pid_t child = start == MAP_FAILED ? -1 : fork();
+    pid_t child = fork();
     if (child < 0)
         give_up("fork");
     if (child == 0) {
@@ -183,7 +192,7 @@ static void each_copy(const char *folder, int make)
 static void bench_exit(void)
 {
     struct series ours = {.count = EXIT_ROUNDS}, other = {.count = EXIT_ROUNDS};
-    char folder[] = "/tmp/fini-bench-XXXXXX";
+    char folder[] = P_tmpdir "/fini-bench-XXXXXX";
     if (!mkdtemp(folder))
         give_up("mkdtemp");
     each_copy(folder, 1);

@@ -16,6 +16,8 @@
 
 #if defined(__GNUC__)
 #define FINI_WEAK __attribute__((weak))
+/* Another name of a function of the same file, unless somebody else defines it. */
+#define FINI_WEAK_ALIAS(function) __attribute__((weak, alias(#function)))
 /* 101 is the first priority open to programs. */
 #define FINI_CONSTRUCTOR __attribute__((constructor(101)))
 /* No priority: glibc runs .fini_array from its end, and a function with a priority would run

@@ -26,12 +26,12 @@ struct fini__lock {
 FINI_INTERNAL bool fini__lock_take(struct fini__lock *lock);
 FINI_INTERNAL void fini__lock_drop(struct fini__lock *lock);
 
-/* ---- reason.c ---------------------------------------------------------------------------------- */
+/* ---- reason.c -------------------------------------------------------------------------------- */
 
 FINI_INTERNAL fini_reason fini__reason_of(struct fini__sight sight);
 FINI_INTERNAL unsigned fini__reason_moments(fini_reason why, bool clean_exit);
 
-/* ---- hooks.c ----------------------------------------------------------------------------------- */
+/* ---- hooks.c --------------------------------------------------------------------------------- */
 
 /* One call of a hook, for as long as it lasts; it lives on the stack that the hook runs on. */
 struct fini__run {
@@ -44,7 +44,6 @@ struct fini__run {
 /* One walk over the hooks, newest first; it lives on the stack of the thread that walks. */
 struct fini__pass {
     unsigned moments;         /* the FINI_ON_... bits whose hooks run */
-    bool in_child;            /* FINI_NOT_IN_CHILD hooks do not */
     uintptr_t thread;         /* who walks */
     struct fini_hook *cursor; /* the next hook to look at */
     struct fini__pass *outer;
@@ -52,12 +51,13 @@ struct fini__pass {
 
 FINI_INTERNAL bool fini__hooks_any(void);
 FINI_INTERNAL void fini__hooks_seal(unsigned moments);
-FINI_INTERNAL unsigned fini__hooks_run(fini_reason why, unsigned moments);
+FINI_INTERNAL void fini__hooks_run(fini_reason why, unsigned moments, unsigned *ran);
 FINI_INTERNAL void fini__hooks_call(void (*handler)(void), fini_reason why);
+FINI_INTERNAL void fini__hooks_abandon(void);
 FINI_INTERNAL void fini__hooks_forget(void);
 FINI_INTERNAL fini_reason fini__hooks_why(void);
 
-/* ---- trace.c ----------------------------------------------------------------------------------- */
+/* ---- trace.c --------------------------------------------------------------------------------- */
 
 FINI_INTERNAL void fini__trace_finalization(fini_reason why, unsigned hooks_run);
 

@@ -25,6 +25,8 @@
  *                runs, else as   thread runs it, OK from
  *                otherwise       itself, else ENOENT
  */
+#include <errno.h>
+
 #include "core.h"
 
 /* Not small numbers: memory that nobody initialized must not look like an added hook. */
@@ -32,7 +34,7 @@ enum { ADDED = 0x66696e31, STARTED = 0x66696e32 };
 
 static const unsigned moments_all = FINI_ALWAYS | FINI_ON_EXIT_BEGIN;
 
-static void drop_runs_of_other_threads(void);
+static void forget_other_threads(void);
 
 static struct {
     struct fini__lock lock;
@@ -44,11 +46,11 @@ static struct {
     unsigned sealed_for;    /* ... for these moments, ... */
     uintptr_t sealed_by;    /* ... in this thread */
 } hooks = {
-    .lock = {.process = FINI_LOCK_UNUSED, .forked = drop_runs_of_other_threads},
+    .lock = {.process = FINI_LOCK_UNUSED, .forked = forget_other_threads},
     .file = &hooks.first,
 };
 
-/* ---- the list ------------------------------------------------------------------------------- */
+/* ---- the list -------------------------------------------------------------------------------- */
 
 static void link_at(struct fini_hook **link, struct fini_hook *hook)
 {
@@ -76,12 +78,25 @@ static void unlink_hook(struct fini_hook *hook)
 static bool newer_in_same_file(const struct fini_hook *a, const struct fini_hook *b)
 {
     const char *x = a->fini__file, *y = b->fini__file;
-    while (*x && *x == *y)
+    if (a->fini__order < b->fini__order)
+        return false;
+    while (x != y && *x && *x == *y)
         x++, y++;
-    return *x == *y && a->fini__order > b->fini__order;
+    return *x == *y;
 }
 
-/* ---- who runs what -------------------------------------------------------------------------- */
+/* Behind the last newer one of its file. Link-time optimization runs the constructors of a file in
+ * any order, and mixes in those of the headers it includes. */
+static struct fini_hook **place_in_file(const struct fini_hook *hook)
+{
+    struct fini_hook **place = hooks.file;
+    for (struct fini_hook **link = hooks.file; *link; link = &(*link)->fini__next)
+        if (newer_in_same_file(*link, hook))
+            place = &(*link)->fini__next;
+    return place;
+}
+
+/* ---- who runs what --------------------------------------------------------------------------- */
 
 static struct fini__run *run_of_thread(uintptr_t thread)
 {
@@ -114,19 +129,30 @@ static void end_run(struct fini__run *run)
         *link = run->outer;
 }
 
-/* In a forked child: nobody is to wait for what does not run there. */
-static void drop_runs_of_other_threads(void)
+/* Runs and passes of the thread, or of all others, that will never go on. */
+static void drop(uintptr_t thread, bool others)
 {
-    uintptr_t self = fini__platform_thread();
-    struct fini__run **link = &hooks.runs;
-    while (*link)
-        if ((*link)->thread != self)
-            *link = (*link)->outer;
+    struct fini__run **run = &hooks.runs;
+    struct fini__pass **pass = &hooks.passes;
+    while (*run)
+        if (((*run)->thread == thread) != others)
+            *run = (*run)->outer;
         else
-            link = &(*link)->outer;
+            run = &(*run)->outer;
+    while (*pass)
+        if (((*pass)->thread == thread) != others)
+            *pass = (*pass)->outer;
+        else
+            pass = &(*pass)->outer;
 }
 
-/* ---- adding and removing -------------------------------------------------------------------- */
+/* In a forked child: they do not exist there, and their stacks may serve new threads. */
+static void forget_other_threads(void)
+{
+    drop(fini__platform_thread(), true);
+}
+
+/* ---- adding and removing --------------------------------------------------------------------- */
 
 static bool valid(const struct fini_hook *hook)
 {
@@ -163,10 +189,8 @@ static int add_locked(struct fini_hook *hook)
     return FINI_OK;
 }
 
-int fini_add(struct fini_hook *hook)
+static int add(struct fini_hook *hook)
 {
-    if (!valid(hook))
-        return FINI_EINVAL;
     if (!fini__lock_take(&hooks.lock))
         return FINI_EDEADLK;
     int error = add_locked(hook);
@@ -178,17 +202,26 @@ int fini_add(struct fini_hook *hook)
     return error;
 }
 
-/* From constructors that run before any other code of the image. */
+int fini_add(struct fini_hook *hook)
+{
+    int saved = errno;
+    int error = valid(hook) ? add(hook) : FINI_EINVAL;
+    errno = saved;
+    return error;
+}
+
+/* From constructors that run before any other code of the image. glibc runs them a second time when
+ * a finalizer of the image opens a library that depends on it (seen in 2.36): then there is nothing
+ * to add. */
 void fini__hook_add_file(struct fini_hook *hook)
 {
     bool locked = fini__lock_take(&hooks.lock);
-    struct fini_hook **link = hooks.file;
-    while (*link && newer_in_same_file(*link, hook))
-        link = &(*link)->fini__next;
-    link_at(link, hook);
+    bool added = hook->fini__state == 0 && !hooks.sealed;
+    if (added)
+        link_at(place_in_file(hook), hook);
     if (locked)
         fini__lock_drop(&hooks.lock);
-    if (hook->when & FINI_ON_EXIT_BEGIN)
+    if (added && (hook->when & FINI_ON_EXIT_BEGIN))
         fini__platform_early_exit();
 }
 
@@ -221,21 +254,26 @@ static int wait_for_run(const struct fini_hook *hook)
 
 int fini_remove(struct fini_hook *hook)
 {
+    int saved = errno;
     if (!hook)
         return FINI_EINVAL;
     if (!fini__lock_take(&hooks.lock))
         return FINI_EDEADLK;
     int error = remove_locked(hook);
     fini__lock_drop(&hooks.lock);
-    return error == FINI_EAGAIN ? wait_for_run(hook) : error;
+    if (error == FINI_EAGAIN)
+        error = wait_for_run(hook);
+    errno = saved;
+    return error;
 }
 
-/* ---- running -------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
+/* A hook before it may have forked, so the process is looked at each time. */
 static bool wanted(const struct fini_hook *hook, const struct fini__pass *pass)
 {
     return hook->fini__state == ADDED && (hook->when & pass->moments) &&
-           !(pass->in_child && (hook->when & FINI_NOT_IN_CHILD));
+           !((hook->when & FINI_NOT_IN_CHILD) && fini_forked());
 }
 
 static struct fini_hook *next_wanted(struct fini__pass *pass)
@@ -286,24 +324,21 @@ static void end_pass(struct fini__pass *pass)
         fini__lock_drop(&hooks.lock);
 }
 
-/* Runs the hooks for these moments; returns how many. Never returns when a hook calls exit(). */
-unsigned fini__hooks_run(fini_reason why, unsigned moments)
+/* Runs the hooks for these moments and counts them. Never returns when a hook calls exit(). */
+void fini__hooks_run(fini_reason why, unsigned moments, unsigned *ran)
 {
     uintptr_t self = fini__platform_thread();
-    struct fini__pass pass = {
-        .moments = moments, .in_child = fini_forked(), .thread = self};
+    struct fini__pass pass = {.moments = moments, .thread = self};
     struct fini__run run = {.why = why, .thread = self};
     fini_fn *fn;
     void *arg;
-    unsigned ran = 0;
 
     begin_pass(&pass);
     while (advance(&pass, &run, &fn, &arg)) {
-        ran++;
+        ++*ran;
         fn(arg, why);
     }
     end_pass(&pass);
-    return ran;
 }
 
 /* A predefined handler is told nothing, but may ask fini_why. */
@@ -321,7 +356,7 @@ void fini__hooks_call(void (*handler)(void), fini_reason why)
         fini__lock_drop(&hooks.lock);
 }
 
-/* ---- finalization --------------------------------------------------------------------------- */
+/* ---- finalization ---------------------------------------------------------------------------- */
 
 /* From here on only hooks of this finalization add hooks. */
 void fini__hooks_seal(unsigned moments)
@@ -336,7 +371,21 @@ void fini__hooks_seal(unsigned moments)
 
 bool fini__hooks_any(void)
 {
-    return hooks.first != NULL;
+    bool locked = fini__lock_take(&hooks.lock);
+    bool any = hooks.first != NULL;
+    if (locked)
+        fini__lock_drop(&hooks.lock);
+    return any;
+}
+
+/* A hook of this thread has called exit(): what the thread was doing further down on its stack does
+ * not go on. */
+void fini__hooks_abandon(void)
+{
+    bool locked = fini__lock_take(&hooks.lock);
+    drop(fini__platform_thread(), false);
+    if (locked)
+        fini__lock_drop(&hooks.lock);
 }
 
 /* At unload, last: hooks that were for another reason may live in memory that outlives the image,

@@ -8,6 +8,7 @@
  *   unload   undo what libc knows of us | hooks | unload handler | forget
  *   both     undo what libc knows of us | hooks | exit handler, unload handler | forget
  *   exit     stay mapped, own exit handlers | hooks | exit handler
+ *   in doubt undo what libc knows of us | hooks for exit | exit handler | forget
  *
  * A hook that calls exit() never returns, and the loader does not call the finalizer a second
  * time. So while hooks run, libc holds an exit handler that goes on with the rest. By then the
@@ -17,9 +18,15 @@
 
 #include "core.h"
 
-/* Weak: an image need not define them. Hidden, by fini.h: never those of the host. */
-extern FINI_WEAK FINI_API void fini_unload_handler(void);
-extern FINI_WEAK FINI_API void fini_exit_handler(void);
+/* An image need not define the two handlers. Hidden, by fini.h: never those of the host. Not weak
+ * references: gold resolves one that is hidden to the address of the image, not to NULL. */
+FINI_INTERNAL void fini__no_handler(void);
+FINI_API void fini_unload_handler(void) FINI_WEAK_ALIAS(fini__no_handler);
+FINI_API void fini_exit_handler(void) FINI_WEAK_ALIAS(fini__no_handler);
+
+void fini__no_handler(void)
+{
+}
 
 /* Where the image was loaded; 0: its constructor has not run. */
 static uintptr_t loaded_in;
@@ -57,7 +64,7 @@ FINI_COLD void fini__image_loaded(void)
 
 static void call_handler(void (*handler)(void), bool *called, fini_reason why)
 {
-    if (!handler || *called)
+    if (handler == fini__no_handler || *called)
         return;
     *called = true;
     fini__hooks_call(handler, why);
@@ -73,43 +80,54 @@ static void call_handlers(fini_reason why)
 
 static bool anything_to_run(void)
 {
-    return fini__hooks_any() || fini_unload_handler || fini_exit_handler;
+    return fini__hooks_any() || fini_unload_handler != fini__no_handler ||
+           fini_exit_handler != fini__no_handler;
 }
 
 static void run_everything(fini_reason why, unsigned moments)
 {
     fini__platform_resume_at_exit(true);
-    ending.ran += fini__hooks_run(why, moments);
+    fini__hooks_run(why, moments, &ending.ran);
     call_handlers(why);
     fini__platform_resume_at_exit(false);
 }
 
-/* The image's own exit handlers may add and remove hooks, so the list is sealed after them. At
- * unload it is sealed first, so that nobody arms a handler behind fini__platform_unload. */
-static void before_hooks(fini_reason why, unsigned moments)
+/* The image's own exit handlers may add and remove hooks, so the list is sealed after them. */
+static void before_exit(unsigned moments)
 {
-    if (why != FINI_UNLOAD)
-        fini__platform_set_exiting();
-    if (why == FINI_EXIT) {
-        fini__platform_stay_mapped();
-        fini__platform_run_exit_handlers();
-        fini__hooks_seal(moments);
-    } else {
-        ending.unload = why;
-        atomic_store_explicit(&ending.unloader, fini__platform_thread(), memory_order_relaxed);
-        fini__hooks_seal(moments);
-        fini__platform_unload();
-    }
+    fini__platform_set_exiting();
+    fini__platform_stay_mapped();
+    fini__platform_run_exit_handlers();
+    fini__hooks_seal(moments);
 }
 
-static void finalize(fini_reason why)
+/* The list is sealed first, so that nobody arms a handler behind fini__platform_unload. */
+static void before_unload(fini_reason why, unsigned moments)
+{
+    if (why == FINI_UNLOAD_AT_EXIT)
+        fini__platform_set_exiting();
+    if (why != FINI_EXIT) {
+        ending.unload = why;
+        atomic_store_explicit(&ending.unloader, fini__platform_thread(), memory_order_relaxed);
+    }
+    fini__hooks_seal(moments);
+    fini__platform_unload();
+}
+
+/* In doubt (FINI_EXIT, but exit() was not seen) the image may go all the same: then nothing of it
+ * may stay behind in libc, and nobody may be told that the process exits. */
+static void finalize(fini_reason why, bool exit_seen)
 {
     unsigned moments = fini__reason_moments(why, settings.clean_exit);
+    bool stays = why == FINI_EXIT && exit_seen;
     atomic_store_explicit(&ending.thread, fini__platform_thread(), memory_order_relaxed);
-    before_hooks(why, moments);
+    if (stays)
+        before_exit(moments);
+    else
+        before_unload(why, moments);
     if (anything_to_run())
         run_everything(why, moments);
-    if (why != FINI_EXIT)
+    if (!stays)
         fini__hooks_forget();
     if (settings.trace)
         fini__trace_finalization(why, ending.ran);
@@ -119,8 +137,9 @@ static void finalize(fini_reason why)
 FINI_COLD void fini__image_finalize(const void *frame)
 {
     int saved = errno;
+    struct fini__sight sight = fini__platform_see(frame);
     read_settings();
-    finalize(fini__reason_of(fini__platform_see(frame)));
+    finalize(fini__reason_of(sight), sight.by_exit && !sight.by_unload);
     errno = saved;
 }
 
@@ -129,7 +148,8 @@ FINI_COLD void fini__image_resume(void)
     int saved = errno;
     if (atomic_load_explicit(&ending.thread, memory_order_relaxed) == fini__platform_thread()) {
         atomic_store_explicit(&ending.unloader, 0, memory_order_relaxed);
-        finalize(FINI_EXIT);
+        fini__hooks_abandon();
+        finalize(FINI_EXIT, true);
     }
     errno = saved;
 }
@@ -137,8 +157,9 @@ FINI_COLD void fini__image_resume(void)
 FINI_COLD void fini__image_exit_begins(void)
 {
     int saved = errno;
+    unsigned ran = 0;
     fini__platform_set_exiting();
-    fini__hooks_run(FINI_EXIT, FINI_ON_EXIT_BEGIN);
+    fini__hooks_run(FINI_EXIT, FINI_ON_EXIT_BEGIN, &ran);
     errno = saved;
 }
 

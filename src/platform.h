@@ -15,7 +15,7 @@
 
 #include "compiler.h"
 
-/* ---- what the platform calls --------------------------------------------------------------- */
+/* ---- what the platform calls ----------------------------------------------------------------- */
 
 /* Once, from the image's first constructor. */
 FINI_INTERNAL void fini__image_loaded(void);
@@ -31,7 +31,7 @@ FINI_INTERNAL void fini__image_exit_begins(void);
  * fini__platform_resume_at_exit. Once or not at all. */
 FINI_INTERNAL void fini__image_resume(void);
 
-/* ---- why ----------------------------------------------------------------------------------- */
+/* ---- why ------------------------------------------------------------------------------------- */
 
 /* What can be seen of how control came here. */
 struct fini__sight {
@@ -61,7 +61,7 @@ FINI_INTERNAL void fini__platform_set_exiting(void);
  * Cheap, async-signal-safe. */
 FINI_INTERNAL uintptr_t fini__platform_process(void);
 
-/* ---- the image's life ---------------------------------------------------------------------- */
+/* ---- the image's life ------------------------------------------------------------------------ */
 
 /* Have fini__image_exit_begins called early in exit(), if that can be arranged now. Again: as good
  * as once. Not while the image is finalized. */
@@ -80,7 +80,7 @@ FINI_INTERNAL void fini__platform_resume_at_exit(bool on);
  * for another thread that is inside fini__image_exit_begins. */
 FINI_INTERNAL void fini__platform_unload(void);
 
-/* ---- small things -------------------------------------------------------------------------- */
+/* ---- small things ---------------------------------------------------------------------------- */
 
 /* Who is calling: never 0, differs between threads that live at the same time, cheap. */
 FINI_INTERNAL uintptr_t fini__platform_thread(void);

@@ -62,7 +62,7 @@ static bool stored(const sigset_t *set)
     return *(const volatile unsigned char *)set != 0;
 }
 
-/* ---- one record a process ---------------------------------------------------------------------------------- */
+/* ---- one record a process -------------------------------------------------------------------- */
 
 /* Shared by all images with libfini, of this namespace, and outlives each of them: the exit mark.
  * One a process and not one an image, because libc reuses the slot of an unregistered handler only
@@ -89,7 +89,7 @@ static const char process_prefix[] = "/libfini/";
 static struct process own_process; /* where there is no memory for a shared one */
 static struct process *process = &own_process;
 
-/* ---- which image is at an address ----------------------------------------------------------------- */
+/* ---- which image is at an address ------------------------------------------------------------ */
 
 struct module {
     const struct link_map *map;      /* NULL: none */
@@ -183,7 +183,7 @@ static uintptr_t own_address(void)
     return (uintptr_t)&find_module;
 }
 
-/* ---- what an image says of itself: its dynamic section -------------------------------------------- */
+/* ---- what an image says of itself: its dynamic section --------------------------------------- */
 
 struct dynamic {
     const uint32_t *hash; /* DT_GNU_HASH */
@@ -278,7 +278,7 @@ static const struct name exit_names[] = {{"exit", 0x7c967e3f}, {NULL, 0}};
 static const struct name catch_names[] = {
     {"_dl_catch_exception", 0xe81ec1e4}, {"_dl_catch_error", 0x677f9a5f}, {NULL, 0}};
 
-/* ---- walking the stack ------------------------------------------------------------------------------ */
+/* ---- walking the stack ----------------------------------------------------------------------- */
 
 static const struct fini__unwind_registers x86_64 = {
     .frame_pointer = 6, .stack_pointer = 7, .return_address = 16};
@@ -346,7 +346,7 @@ static bool walk_up(struct walk *w)
     return true;
 }
 
-/* ---- the loader --------------------------------------------------------------------------------------- */
+/* ---- the loader ------------------------------------------------------------------------------ */
 
 static bool in_loader(const struct module *module)
 {
@@ -359,7 +359,7 @@ static bool has_loader(void)
     return &_r_debug && _r_debug.r_ldbase != 0;
 }
 
-/* ---- why ------------------------------------------------------------------------------------------------ */
+/* ---- why ------------------------------------------------------------------------------------- */
 
 /* What a walk has met, from the inside out. */
 struct trail {
@@ -455,7 +455,7 @@ FINI_COLD struct fini__sight fini__platform_see(const void *frame)
     return sight;
 }
 
-/* ---- fini_why outside hooks ------------------------------------------------------------------------------ */
+/* ---- fini_why outside hooks ------------------------------------------------------------------ */
 
 /* Where in ld.so constructors of this image are called from: a finalizer is called from elsewhere.
  * Tells them apart in an image without unwind tables, under dlopen. */
@@ -558,7 +558,7 @@ FINI_COLD struct fini__sight fini__platform_see_around(const void *frame)
     return (struct fini__sight){.finalizer = false};
 }
 
-/* ---- the record: made, found, marked -------------------------------------------------------------- */
+/* ---- the record: made, found, marked --------------------------------------------------------- */
 
 static struct process *find_process(void)
 {
@@ -645,7 +645,7 @@ void fini__platform_set_exiting(void)
     atomic_store_explicit(&process->exiting, 1, memory_order_relaxed);
 }
 
-/* ---- handlers that exit() may be running while the image goes --------------------------------------------- */
+/* ---- handlers that exit() may be running while the image goes -------------------------------- */
 
 /* libc takes an exit handler off its list before it calls it, so that between the two another
  * thread's dlclose does not see it and unmaps the function: SIGSEGV. Here exit() itself notes in
@@ -740,7 +740,7 @@ FINI_COLD void fini__platform_resume_at_exit(bool on)
     }
 }
 
-/* ---- fork --------------------------------------------------------------------------------------------------- */
+/* ---- fork ------------------------------------------------------------------------------------ */
 
 /* The kernel clears this page in a forked child (4.14 and later), which tells more surely than a
  * pid - a child may have its parent's in a namespace of its own - and without a system call. A
@@ -761,11 +761,15 @@ uintptr_t fini__platform_process(void)
     return number != 0 ? number : number_process(process);
 }
 
-/* ---- the image's life --------------------------------------------------------------------------------------- */
+/* ---- the image's life ------------------------------------------------------------------------ */
 
 FINI_COLD FINI_CONSTRUCTOR static void call_loaded(void)
 {
+    static bool loaded;
     int saved = errno;
+    if (loaded) /* a finalizer of ours opened a library that depends on us: glibc begins anew */
+        return;
+    loaded = true;
     constructors_called_from = word_at((uintptr_t)FINI_FRAME() + sizeof(uintptr_t));
     share_process();
     fini__platform_watch_exit();
@@ -809,7 +813,7 @@ FINI_COLD void fini__platform_unload(void)
     exit_call_disarm(&early);
 }
 
-/* ---- small things --------------------------------------------------------------------------------------------- */
+/* ---- small things ---------------------------------------------------------------------------- */
 
 uintptr_t fini__platform_thread(void)
 {

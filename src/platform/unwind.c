@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 struct reader {
     const unsigned char *at, *end;
@@ -157,7 +157,7 @@ static struct reader record_at(const struct fini__unwind_table *table, uintptr_t
     return r;
 }
 
-/* ---- the sorted index, .eh_frame_hdr ------------------------------------------------------------ */
+/* ---- the sorted index, .eh_frame_hdr --------------------------------------------------------- */
 
 struct index {
     uintptr_t base; /* entries are relative to the header */
@@ -201,7 +201,7 @@ static bool find_record(const struct index *index, uintptr_t pc, uintptr_t *ret)
     return index->base + (uintptr_t)(intptr_t)entry(index, low, 0) <= pc;
 }
 
-/* ---- what functions have in common: the CIE ------------------------------------------------------ */
+/* ---- what functions have in common: the CIE -------------------------------------------------- */
 
 struct common {
     uint64_t code_factor;
@@ -265,7 +265,7 @@ static bool read_common(const struct fini__unwind_table *table, uintptr_t addres
     return !r.bad && (version == 1 || version == 3) && column == return_address;
 }
 
-/* ---- instructions --------------------------------------------------------------------------------- */
+/* ---- instructions ---------------------------------------------------------------------------- */
 
 /* How deep compilers nest remember_state: once. */
 enum { REMEMBERED_MOST = 4 };
@@ -480,7 +480,7 @@ static bool run(struct machine *m, struct reader instructions)
     return m->done || !instructions.bad;
 }
 
-/* ---- putting it together --------------------------------------------------------------------------- */
+/* ---- putting it together --------------------------------------------------------------------- */
 
 /* The record of one function, the FDE: where its CIE is, where it begins, how long it is. */
 static bool read_function(const struct fini__unwind_table *table, uintptr_t address,

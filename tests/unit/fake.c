@@ -74,8 +74,8 @@ void fake_exit(void)
 
 void fake_fork(void)
 {
-    fake.forked = true;
-    fini__image_forked();
+    fake.process++;
+    fini_why(); /* the first who takes the lock in a child cleans up */
 }
 
 /* ---- the platform page ----------------------------------------------------------------------- */
@@ -111,9 +111,9 @@ void fini__platform_set_exiting(void)
     fake.exiting |= !(fake.dead & FAKE_SET_EXITING);
 }
 
-bool fini__platform_forked(void)
+uintptr_t fini__platform_process(void)
 {
-    return fake.forked;
+    return fake.process;
 }
 
 void fini__platform_early_exit(void)

@@ -23,7 +23,8 @@ struct fake {
     struct fini__sight around; /* what any other code sees */
     uintptr_t thread;
     unsigned long thread_number;
-    bool forked, exiting, clean_exit, trace;
+    uintptr_t process;
+    bool exiting, clean_exit, trace;
     unsigned dead;
     const char *image_name;
     void (*on_pause)(unsigned round);  /* what other threads do while this one waits */

@@ -12,6 +12,9 @@ void inside_reset(void)
     memset(&settings, 0, sizeof settings);
     memset(&ending, 0, sizeof ending);
     hooks.file = &hooks.first;
+    hooks.lock.process = FINI_LOCK_UNUSED;
+    hooks.lock.forked = forget_other_threads;
+    loaded_in = fini__platform_process();
 }
 
 struct fini__lock *inside_lock(void)

@@ -544,7 +544,7 @@ static void hook_returns_in_round_2(unsigned round)
     say("hook returns");
     uintptr_t self = fake.thread;
     fake.thread = 3;
-    fini__hooks_forked(); /* drops what other threads run */
+    fake_fork(); /* drops what other threads run */
     fake.thread = self;
 }
 
@@ -591,7 +591,7 @@ CASE(errno_is_kept_by_the_other_entries, .expect = "B exit\n")
     require_eq(errno, 77);
     fini__image_exit_begins();
     require_eq(errno, 77);
-    fini__image_forked();
+    fake_fork();
     fini_exiting();
     fini_forked();
     fini_strerror(3);

@@ -87,13 +87,20 @@ CASE(exiting_and_forked_ask_the_platform)
     require(!fini_exiting() && !fini_forked());
     fake.exiting = true;
     require(fini_exiting() && !fini_forked());
-    fake.forked = true;
+    fake_fork();
     require(fini_forked());
 }
 
 /* ---- the lock -------------------------------------------------------------------------------- */
 
-static struct fini__lock lock;
+static unsigned cleaned_up;
+
+static void clean_up(void)
+{
+    cleaned_up++;
+}
+
+static struct fini__lock lock = {.process = FINI_LOCK_UNUSED, .forked = clean_up};
 
 static void owner_drops_in_round_3(unsigned round)
 {
@@ -125,17 +132,46 @@ CASE(lock_waits_for_another_thread)
     require_eq(fake.pauses, 4);
 }
 
-CASE(lock_in_a_child)
+CASE(lock_of_the_thread_that_forked_stays_its_own)
 {
     fake_reset();
-    fini__lock_forked(&lock);
-    require_eq(lock.owner, 0);
     require(fini__lock_take(&lock));
-    fini__lock_forked(&lock);
+    require_eq(cleaned_up, 0);
+    fake.process++;
+    require(!fini__lock_take(&lock));
     require_eq(lock.owner, 1);
+    require_eq(cleaned_up, 1);
+}
+
+CASE(lock_of_a_thread_that_the_child_lacks_is_free)
+{
+    fake_reset();
+    require(fini__lock_take(&lock));
+    fake.process++;
     fake.thread = 2;
-    fini__lock_forked(&lock);
-    require_eq(lock.owner, 0);
+    require(fini__lock_take(&lock));
+    require_eq(lock.owner, 2);
+    require_eq(cleaned_up, 1);
+    require_eq(fake.pauses, 0);
+    fini__lock_drop(&lock);
+    require(fini__lock_take(&lock));
+    require_eq(cleaned_up, 1);
+}
+
+static void other_has_cleaned_up(unsigned round)
+{
+    if (round == 2)
+        lock.process = fake.process;
+}
+
+CASE(lock_waits_for_the_clean_up_of_another_thread)
+{
+    fake_reset();
+    lock.process = 0;
+    fake.on_pause = other_has_cleaned_up;
+    require(fini__lock_take(&lock));
+    require_eq(cleaned_up, 0);
+    require_eq(fake.pauses, 3);
 }
 
 /* ---- the trace line -------------------------------------------------------------------------- */

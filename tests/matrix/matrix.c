@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * matrix.c - every way in times every way out, in one build variant (VARIANT).
+ *
+ * MATRIX_LINKED: the variant has the programs that the plugin is linked into.
+ * MATRIX_TSAN: its hosts run under ThreadSanitizer.
+ *
+ * Decides: which pairs make sense, and from the contract what has to come of each: the reason
+ * that every hook and destructor is told, their order, whether the plugin is mapped afterwards,
+ * and how the process ends. A case becomes the host program, so that the runner judges it.
+ * Leaves to others: doing it (host.c and its ways), races (races.c).
+ */
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "matrix.h"
+
+/* Of ways in and out: such pairs come once more, and the plugin's exit handler asks fini_why(). */
+enum { ASKS_TOO = 1 << 16 };
+
+/* ---- ways in --------------------------------------------------------------------------------- */
+
+enum {
+    RESIDENT = 1,      /* the loader never unloads it, or someone else keeps it open */
+    LINKED = 2,        /* part of the program: nothing to open or close */
+    STATIC = 4,        /* and no loader */
+    AT_EXIT = 8,       /* comes when exit() has begun, and the way out is taken there */
+    BEFORE_MAIN = 16,  /* comes before the loader's own exit handler is registered */
+    IN_LOADER = 32,    /* its constructor runs in no place that exit() could end orderly from */
+    OWN_LIBC = 64,     /* a dlmopen namespace: exit() does not know its handlers */
+    RELOADED = 128     /* an older copy has come and gone before */
+    /* and ASKS_TOO */
+};
+
+struct way_in {
+    const char *name;
+    const char *program; /* of the variant's directory */
+    const char *preload; /* likewise; may be NULL */
+    unsigned is;
+};
+
+static const struct way_in ways_in[] = {
+    {"startup", "host-startup", NULL, RESIDENT | BEFORE_MAIN | ASKS_TOO},
+    {"preload", "host", "plugin.so", RESIDENT | BEFORE_MAIN},
+    {"dlopen", "host", NULL, ASKS_TOO},
+    /* One more library with libfini, loaded at start-up, which shares the exit mark. */
+    {"dlopen-beside-another", "host", "silent.so", 0},
+    {"dlopen-thread", "host", NULL, 0},
+    {"dlopen-startup-constructor", "host", "early.so", BEFORE_MAIN},
+    {"dlopen-constructor", "host", NULL, 0},
+    {"dlopen-atexit", "host", NULL, AT_EXIT},
+    {"dependency", "host", NULL, 0},
+    {"dlmopen", "host", NULL, OWN_LIBC},
+    {"twice", "host", NULL, 0},
+    {"twice-one-kept", "host", NULL, RESIDENT},
+    {"reload", "host", NULL, RELOADED},
+    {"reload-beside", "host", NULL, RELOADED},
+    {"by-dependency", "host", NULL, 0},
+    {"by-startup-dependency", "host", "keeper.so", 0},
+    {"linked", "linked", NULL, RESIDENT | LINKED},
+    {"linked-nopie", "linked-nopie", NULL, RESIDENT | LINKED},
+    {"linked-static", "linked-static", NULL, RESIDENT | LINKED | STATIC},
+    {"linked-static-pie", "linked-static-pie", NULL, RESIDENT | LINKED | STATIC},
+};
+
+/* ---- ways out -------------------------------------------------------------------------------- */
+
+enum kind {
+    CLOSES,            /* at once */
+    CLOSES_AT_EXIT,    /* in an exit handler */
+    EXITS,             /* main returns, or the way out ends in exit() */
+    EXITS_IN_HOOK,     /* the way out closes, and the first hook calls exit() */
+    EXITS_IN_CHILD,    /* a forked child comes first; then main returns */
+    CLOSES_IN_CHILD,   /* likewise */
+    DIES               /* without exit(): nothing may run */
+};
+
+enum {
+    RETURNS = 1,       /* the way out returns to the host */
+    LOADER = 2,        /* needs dlopen, or a handle */
+    EARLY_LIBRARY = 4, /* needs early.so */
+    OLDER = 8,         /* the exit handler is older than the plugin */
+    SAYS_CLOSED = 16,  /* looks at the map in the exit handler, too */
+    BY_SWEEP = 32,     /* closed first while a thread holds it, unmapped by a failing dlopen */
+    IN_THREAD = 64,    /* not the thread that exits */
+    FROM_IMAGE = 128,  /* exit() is called by the image itself */
+    AS_IT_COMES = 256, /* in its constructor */
+    ENDS_MAIN = 512,   /* by pthread_exit */
+    NESTED = 1024,     /* inside another dlclose */
+    VERY_LAST = 2048,  /* if older than the loader's finalizer, it also comes after it */
+    NOT_UNDER_TSAN = 8192, /* which delays signals, and dies when main has ended */
+};
+
+struct way_out {
+    const char *name;
+    enum kind kind;
+    unsigned is;
+    int signal;
+};
+
+static const struct way_out ways_out[] = {
+    {"dlclose", CLOSES, RETURNS | LOADER | ASKS_TOO, 0},
+    {"dlclose-thread", CLOSES, RETURNS | LOADER | IN_THREAD, 0},
+    {"dlclose-constructor", CLOSES, RETURNS | LOADER, 0},
+    {"dlclose-finalizer", CLOSES, RETURNS | LOADER | NESTED, 0},
+    {"failing-dlopen", CLOSES, RETURNS | LOADER | BY_SWEEP, 0},
+    {"dlclose-older-atexit", CLOSES_AT_EXIT, RETURNS | LOADER | OLDER | SAYS_CLOSED, 0},
+    {"dlclose-older-on-exit", CLOSES_AT_EXIT,
+     RETURNS | LOADER | OLDER | SAYS_CLOSED | VERY_LAST, 0},
+    {"dlclose-newer-atexit", CLOSES_AT_EXIT, RETURNS | LOADER | SAYS_CLOSED | ASKS_TOO, 0},
+    {"dlclose-thread-older-atexit", CLOSES_AT_EXIT,
+     RETURNS | LOADER | OLDER | SAYS_CLOSED | IN_THREAD, 0},
+    {"dlclose-finalizer-atexit", CLOSES_AT_EXIT, RETURNS | LOADER | NESTED, 0},
+    {"failing-dlopen-atexit", CLOSES_AT_EXIT, RETURNS | LOADER | BY_SWEEP, 0},
+    {"dlclose-older-finalizer", EXITS, RETURNS | LOADER, 0},
+    {"dlclose-newer-finalizer", EXITS, RETURNS | LOADER, 0},
+    {"dlclose-startup-finalizer", EXITS, RETURNS | LOADER | EARLY_LIBRARY, 0},
+    {"dlclose-finalizer-while-inside", EXITS, RETURNS | LOADER | EARLY_LIBRARY, 0},
+    {"return", EXITS, RETURNS | ASKS_TOO, 0},
+    {"return-while-inside", EXITS, RETURNS, 0},
+    {"exit", EXITS, 0, 0},
+    {"exit-thread", EXITS, 0, 0},
+    {"exit-signal", EXITS, 0, 0},
+    {"exit-interrupt", EXITS, NOT_UNDER_TSAN, 0},
+    {"exit-constructor", EXITS, LOADER, 0},
+    {"exit-finalizer", EXITS, LOADER, 0},
+    {"exit-own-function", EXITS, FROM_IMAGE, 0},
+    {"exit-own-constructor", EXITS, FROM_IMAGE | AS_IT_COMES, 0},
+    {"exit-hook", EXITS_IN_HOOK, LOADER | FROM_IMAGE, 0},
+    {"pthread-exit", EXITS, ENDS_MAIN | NOT_UNDER_TSAN, 0},
+    {"pthread-exit-last", EXITS, ENDS_MAIN | NOT_UNDER_TSAN, 0},
+    {"exit-forked", EXITS_IN_CHILD, RETURNS, 0},
+    {"dlclose-forked", CLOSES_IN_CHILD, RETURNS | LOADER, 0},
+    {"exit-vforked", EXITS, RETURNS, 0},
+    {"quick-exit", DIES, 0, 0},
+    {"_exit", DIES, 0, 0},
+    {"abort", DIES, 0, SIGABRT},
+    {"fatal-signal", DIES, 0, SIGTERM},
+};
+
+/* ---- which pairs make sense ------------------------------------------------------------------ */
+
+static bool makes_sense(const struct way_in *in, const struct way_out *out)
+{
+    if (in->is & LINKED && out->is & LOADER)
+        return false;
+    /* exit() of a namespace's own libc does not reach the loader: nothing is finalized. */
+    if (in->is & OWN_LIBC && out->is & FROM_IMAGE)
+        return false;
+    /* Before the loader has registered its finalizer, exit() runs none. Reloads come twice. */
+    if (out->is & AS_IT_COMES && in->is & (BEFORE_MAIN | RELOADED))
+        return false;
+    /* The main thread is inside exit(): it cannot end otherwise. */
+    if (in->is & AT_EXIT && out->is & ENDS_MAIN)
+        return false;
+    return true;
+}
+
+/* ---- what the contract says ------------------------------------------------------------------ */
+
+enum reason { UNLOAD, UNLOAD_AT_EXIT, EXIT };
+
+/* Does the loader unmap it, once the way out has closed it? */
+static bool is_unmapped(const struct way_in *in, const struct way_out *out)
+{
+    if (in->is & RESIDENT)
+        return false;
+    /* The handler comes when the loader finalizes everything, and unmaps nothing in between. */
+    if (in->is & BEFORE_MAIN && out->is & OLDER)
+        return false;
+    /* The namespace's libc does not see this thread end; an inner dlclose leaves the unmapping to
+     * the outer one, which only looks at its own namespace. */
+    if (in->is & OWN_LIBC && out->is & (BY_SWEEP | NESTED))
+        return false;
+    return true;
+}
+
+/* The exception to what follows: this thread is not the one that calls exit(), and libc's list of
+ * exit handlers, where the mark is, is not the namespace's. */
+static bool cannot_know_of_exit(const struct way_in *in, const struct way_out *out)
+{
+    return in->is & OWN_LIBC && out->is & IN_THREAD;
+}
+
+static enum reason expected(const struct way_in *in, const struct way_out *out)
+{
+    bool closes = out->kind != EXITS && is_unmapped(in, out);
+    if (!closes)
+        return EXIT;
+    if (cannot_know_of_exit(in, out))
+        return UNLOAD;
+    return out->kind == CLOSES_AT_EXIT || in->is & AT_EXIT ? UNLOAD_AT_EXIT : UNLOAD;
+}
+
+/* ---- the transcript that follows from it ----------------------------------------------------- */
+
+struct transcript {
+    char text[2048];
+    size_t length;
+    bool asks; /* the exit handler asks fini_why() */
+};
+
+__attribute__((format(printf, 2, 3))) static void put(struct transcript *t, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    t->length += (size_t)vsnprintf(t->text + t->length, sizeof t->text - t->length, format, args);
+    va_end(args);
+    require(t->length < sizeof t->text);
+}
+
+static const char *const names[] = {"unload", "unload at exit", "exit"};
+static const char *const exiting[] = {"", ", exiting", ", exiting"};
+
+static void put_hook(struct transcript *t, const char *hook, enum reason why, bool forked)
+{
+    put(t, "%s hook: %s%s%s\n", hook, names[why], exiting[why], forked ? ", forked" : "");
+}
+
+static void put_exit_handler(struct transcript *t)
+{
+    put(t, "exit handler%s\n", t->asks ? ": running" : "");
+}
+
+struct ending {
+    enum reason why;
+    bool forked;
+    bool exit_handler_ran; /* by exit(), before it came to this */
+};
+
+static void put_ending(struct transcript *t, struct ending ending)
+{
+    if (ending.why == EXIT && !ending.exit_handler_ran)
+        put_exit_handler(t);
+    put_hook(t, "added", ending.why, ending.forked);
+    if (!ending.forked)
+        put_hook(t, "parent's", ending.why, ending.forked);
+    put_hook(t, "file", ending.why, ending.forked);
+    if (ending.why != EXIT && !ending.exit_handler_ran)
+        put_exit_handler(t);
+    put(t, "destructors: %s, %s\n", names[ending.why], names[ending.why]);
+}
+
+/* The first hook calls exit(): that is the reason of all the others, and destructors never run. */
+static void put_ending_in_hook(struct transcript *t, enum reason why)
+{
+    if (why == EXIT)
+        put_exit_handler(t);
+    put_hook(t, "added", why, false);
+    if (why != EXIT)
+        put_exit_handler(t);
+    put_hook(t, "parent's", EXIT, false);
+    put_hook(t, "file", EXIT, false);
+}
+
+static void put_end(struct transcript *t, bool mapped)
+{
+    put(t, "end: mapped %d\n", mapped);
+}
+
+static void put_went_on(struct transcript *t, bool mapped)
+{
+    put(t, "went on: mapped %d\n", mapped);
+}
+
+static void put_arrival(struct transcript *t, const struct way_in *in)
+{
+    static const char name[] = "constructor: running\n";
+    struct ending old = {.why = UNLOAD};
+    put(t, "%s", name);
+    if (strcmp(in->name, "reload") == 0)
+        put_ending(t, old);
+    if (in->is & RELOADED)
+        put(t, "%s", name);
+    if (strcmp(in->name, "reload-beside") == 0)
+        put_ending(t, old);
+}
+
+static void put_closes(struct transcript *t, const struct way_in *in, const struct way_out *out)
+{
+    enum reason why = expected(in, out);
+    if (out->is & BY_SWEEP)
+        put(t, "closed: mapped 1\n");
+    if (why != EXIT)
+        put_ending(t, (struct ending){.why = why});
+    put_went_on(t, why == EXIT);
+    if (why == EXIT)
+        put_ending(t, (struct ending){.why = why});
+    put_end(t, why == EXIT);
+}
+
+static void put_closed(struct transcript *t, const struct way_out *out, bool mapped)
+{
+    if (out->is & SAYS_CLOSED)
+        put(t, "closed: mapped %d\n", mapped);
+}
+
+/* The handler of the way out comes somewhere among what is said of the ending. */
+static void put_closes_at_exit(struct transcript *t, const struct way_in *in,
+                               const struct way_out *out)
+{
+    enum reason why = expected(in, out);
+    bool arrived_first = in->is & BEFORE_MAIN || in->is & OWN_LIBC;
+    bool handler_ran = out->is & OLDER && !arrived_first;
+    bool very_last = out->is & VERY_LAST && in->is & BEFORE_MAIN && !(in->is & RESIDENT);
+    put_went_on(t, true);
+    if (out->is & BY_SWEEP)
+        put(t, "closed: mapped 1\n");
+    if (handler_ran)
+        put_exit_handler(t);
+    if (why == EXIT && !very_last)
+        put_closed(t, out, true);
+    put_ending(t, (struct ending){.why = why, .exit_handler_ran = handler_ran});
+    if (why != EXIT || very_last)
+        put_closed(t, out, very_last);
+    put_end(t, why == EXIT);
+}
+
+static void put_exits(struct transcript *t, const struct way_out *out)
+{
+    if (out->is & RETURNS)
+        put_went_on(t, true);
+    put_ending(t, (struct ending){.why = EXIT});
+    put_end(t, true);
+}
+
+static void put_exits_in_hook(struct transcript *t, const struct way_in *in,
+                              const struct way_out *out)
+{
+    enum reason why = expected(in, out);
+    if (why == EXIT)
+        put_went_on(t, true);
+    put_ending_in_hook(t, why);
+    put_end(t, true);
+}
+
+/* The child has its own end, and the parent does not notice. */
+static void put_child_ends(struct transcript *t, const struct way_in *in,
+                           const struct way_out *out)
+{
+    enum reason why = out->kind == CLOSES_IN_CHILD ? expected(in, out) : EXIT;
+    put_ending(t, (struct ending){.why = why, .forked = true});
+    put_end(t, why == EXIT);
+    put_exits(t, out);
+}
+
+static void put_leaving(struct transcript *t, const struct way_in *in, const struct way_out *out)
+{
+    switch (out->kind) {
+    case CLOSES:
+        put_closes(t, in, out);
+        break;
+    case CLOSES_AT_EXIT:
+        put_closes_at_exit(t, in, out);
+        break;
+    case EXITS:
+        put_exits(t, out);
+        break;
+    case EXITS_IN_HOOK:
+        put_exits_in_hook(t, in, out);
+        break;
+    case EXITS_IN_CHILD:
+    case CLOSES_IN_CHILD:
+        put_child_ends(t, in, out);
+        break;
+    case DIES:
+        break;
+    }
+}
+
+/* ---- cases ----------------------------------------------------------------------------------- */
+
+struct pair {
+    const struct way_in *in;
+    const struct way_out *out;
+    bool asks;
+};
+
+static void run_pair(const void *data)
+{
+    const struct pair *pair = data;
+    if (pair->asks)
+        setenv("MATRIX_ASK", "1", 1);
+    matrix_become(pair->in->program, pair->in->name, pair->out->name,
+                  pair->out->is & EARLY_LIBRARY ? "early.so" : NULL, pair->in->preload);
+}
+
+static void add_pair(const struct way_in *in, const struct way_out *out, bool asks)
+{
+    char name[128];
+    struct transcript t = {.asks = asks};
+    struct pair *pair = malloc(sizeof *pair);
+    require(pair != NULL);
+    *pair = (struct pair){in, out, asks};
+    snprintf(name, sizeof name, "%s/%s%s", in->name, out->name, asks ? "/asks" : "");
+    put_arrival(&t, in);
+    put_leaving(&t, in, out);
+    harness_add(&(struct test_case){.name = name,
+                                    .run = run_pair,
+                                    .data = pair,
+                                    .expect = t.text,
+                                    .signal = out->signal,
+                                    .ends = true});
+}
+
+static bool is_built(const struct way_in *in)
+{
+    return !(!MATRIX_LINKED && in->is & LINKED);
+}
+
+static bool is_possible(const struct way_in *in, const struct way_out *out)
+{
+    if (!MATRIX_TSAN)
+        return true;
+    /* Its exit handlers are not the program's: they come where those of on_exit come. */
+    if (in->is & BEFORE_MAIN && out->is & OLDER)
+        return false;
+    return !(out->is & NOT_UNDER_TSAN);
+}
+
+static void add_pairs(const struct way_in *in, const struct way_out *out)
+{
+    if (!is_built(in) || !is_possible(in, out) || !makes_sense(in, out))
+        return;
+    add_pair(in, out, false);
+    if (in->is & out->is & ASKS_TOO)
+        add_pair(in, out, true);
+}
+
+void harness_setup(void)
+{
+    for (size_t i = 0; i < sizeof ways_in / sizeof *ways_in; i++)
+        for (size_t o = 0; o < sizeof ways_out / sizeof *ways_out; o++)
+            add_pairs(&ways_in[i], &ways_out[o]);
+}

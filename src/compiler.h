@@ -26,6 +26,8 @@
 /* A function whose frame address is read has to have a frame of its own. */
 #define FINI_NOINLINE __attribute__((noinline))
 #define FINI_FRAME() ((const void *)__builtin_frame_address(0))
+/* As the last statement: the call before it does not replace this frame by its own. */
+#define FINI_NO_TAIL_CALL() __asm__ volatile("" ::: "memory")
 /* Runs once or twice in the life of an image: its size counts, not its speed. */
 #if defined(__clang__)
 #define FINI_COLD __attribute__((cold, minsize))

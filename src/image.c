@@ -41,7 +41,7 @@ static struct {
  * the exit handler and must see that it is not the one: hence atomic, relaxed. */
 static struct {
     _Atomic uintptr_t thread;
-    _Atomic uintptr_t unloader; /* the thread that unloads the image, from then on... */
+    _Atomic uintptr_t unloader; /* the thread that unloads the image, or will never end it... */
     fini_reason unload;         /* ... and why */
     unsigned ran;
     bool exit_handler_called, unload_handler_called;
@@ -147,7 +147,9 @@ FINI_COLD void fini__image_resume(void)
 {
     int saved = errno;
     if (atomic_load_explicit(&ending.thread, memory_order_relaxed) == fini__platform_thread()) {
-        atomic_store_explicit(&ending.unloader, 0, memory_order_relaxed);
+        /* The finalizer that the hook was called from is never left: this thread stays in it. */
+        ending.unload = FINI_EXIT;
+        atomic_store_explicit(&ending.unloader, fini__platform_thread(), memory_order_relaxed);
         fini__hooks_abandon();
         finalize(FINI_EXIT, true);
     }

@@ -239,30 +239,43 @@ struct name {
     uint32_t hash; /* of DT_GNU_HASH: from 5381, times 33 plus each byte */
 };
 
-/* The image exports a function of this name that begins at this offset. A name may have several
- * versions, so all entries of its chain are compared. */
-static bool is_named(const struct dynamic *image, uintptr_t offset, const struct name *name)
+/* The image's next symbol of this name after `index`, or its first for 0: a name may have several
+ * versions. 0: there is none. */
+static uint32_t next_named(const struct dynamic *image, uint32_t index, const struct name *name)
 {
     const uint32_t *table = image->hash;
     const uint32_t *buckets = table + 4 + table[2] * (sizeof(ElfW(Addr)) / sizeof *table);
     const uint32_t *chains = buckets + table[0];
-    uint32_t index = buckets[name->hash % table[0]];
-    if (index < table[1])
-        return false;
-    for (;; index++) {
-        uint32_t hash = chains[index - table[1]];
-        const ElfW(Sym) *symbol = image->symbols + index;
-        if ((hash | 1) == (name->hash | 1) && symbol->st_value == offset &&
-            strcmp(image->strings + symbol->st_name, name->text) == 0)
-            return true;
-        if (hash & 1)
-            return false;
+    uint32_t hash = index ? chains[index - table[1]] : 0;
+    index = index ? index : buckets[name->hash % table[0]] - 1;
+    if (index + 1 < table[1])
+        return 0;
+    while (!(hash & 1)) {
+        hash = chains[++index - table[1]];
+        if ((hash | 1) == (name->hash | 1) &&
+            strcmp(image->strings + image->symbols[index].st_name, name->text) == 0)
+            return index;
     }
+    return 0;
+}
+
+static bool has_symbols(const struct dynamic *image)
+{
+    return image->hash && image->hash[0] != 0 && image->symbols && image->strings;
+}
+
+/* The image exports a function of this name that begins at this offset. */
+static bool is_named(const struct dynamic *image, uintptr_t offset, const struct name *name)
+{
+    uint32_t index = next_named(image, 0, name);
+    while (index && image->symbols[index].st_value != offset)
+        index = next_named(image, index, name);
+    return index != 0;
 }
 
 static bool is_any_of(const struct dynamic *image, uintptr_t offset, const struct name *names)
 {
-    if (!image->hash || image->hash[0] == 0 || !image->symbols || !image->strings)
+    if (!has_symbols(image))
         return false;
     while (names->text && !is_named(image, offset, names))
         names++;
@@ -348,15 +361,15 @@ static bool walk_up(struct walk *w)
 
 /* ---- the loader ------------------------------------------------------------------------------ */
 
-static bool in_loader(const struct module *module)
-{
-    return &_r_debug && module->map && module->map->l_addr == _r_debug.r_ldbase;
-}
-
 /* A static program has no loader, or one that has loaded nothing. */
 static bool has_loader(void)
 {
     return &_r_debug && _r_debug.r_ldbase != 0;
+}
+
+static bool in_loader(const struct module *module)
+{
+    return has_loader() && module->map && module->map->l_addr == _r_debug.r_ldbase;
 }
 
 /* ---- why ------------------------------------------------------------------------------------- */
@@ -369,11 +382,21 @@ struct trail {
     unsigned outside_loader;
     const struct link_map *map; /* of the frame before, and what it says */
     struct dynamic dynamic;
+    uintptr_t exit_begin, exit_end; /* the code of exit() in the libc that unloads */
 };
 
 /* exit() calls __run_exit_handlers calls _dl_fini: close by means that it is the cause, even if a
  * future _dl_fini should use _dl_catch_exception too. */
 enum { EXIT_IS_CLOSE = 3 };
+
+static void note_unload(struct trail *trail)
+{
+    uint32_t index = next_named(&trail->dynamic, 0, exit_names);
+    const ElfW(Sym) *symbol = trail->dynamic.symbols + index;
+    trail->unload = true;
+    trail->exit_begin = index ? trail->map->l_addr + symbol->st_value : 0;
+    trail->exit_end = index ? trail->exit_begin + symbol->st_size : 0;
+}
 
 static void note_frame(struct trail *trail, const struct walk *w)
 {
@@ -386,8 +409,8 @@ static void note_frame(struct trail *trail, const struct walk *w)
     if (in_loader(&w->module))
         return;
     trail->outside_loader++;
-    if (!trail->unload)
-        trail->unload = is_any_of(&trail->dynamic, offset, unload_names);
+    if (!trail->unload && is_any_of(&trail->dynamic, offset, unload_names))
+        note_unload(trail);
     trail->exit = is_any_of(&trail->dynamic, offset, exit_names);
 }
 
@@ -408,10 +431,34 @@ static enum found follow(struct walk *w, struct trail *trail)
     return LOST;
 }
 
+/* The kernel reads the signal set before it rejects the operation: EFAULT says unreadable. */
+static bool readable(uintptr_t address)
+{
+    return syscall(SYS_rt_sigprocmask, ~0, address, NULL, 8) == -1 && errno == EINVAL;
+}
+
+/* How far to look for exit() beyond a frame without unwind tables, in words of stack. */
+enum { EXIT_SCAN_MOST = 8192 };
+
+/* Lost above an unload, in a host without unwind tables. exit() never returns, so a return address
+ * into it is live wherever on the stack it stands; its call may be its last instruction. */
+static bool exit_is_further_out(const struct trail *trail, uintptr_t at)
+{
+    for (unsigned n = 0; trail->exit_begin != 0 && n < EXIT_SCAN_MOST; n++, at += sizeof at) {
+        if ((n == 0 || at % 4096 == 0) && !readable(at))
+            return false;
+        if (word_at(at) > trail->exit_begin && word_at(at) <= trail->exit_end)
+            return true;
+    }
+    return false;
+}
+
 static struct fini__sight see_from(struct walk w)
 {
     struct trail trail = {.exit = false};
     enum found end = follow(&w, &trail);
+    if (end == LOST && trail.unload)
+        trail.exit = exit_is_further_out(&trail, w.sp);
     bool unload_unnamed = trail.caught && !trail.unload &&
                           (trail.exit ? trail.outside_loader > EXIT_IS_CLOSE : end == OUTERMOST);
     bool unload = trail.unload || unload_unnamed;
@@ -475,12 +522,6 @@ static bool called_indirectly(uintptr_t pc)
             return true;
     }
     return false;
-}
-
-/* The kernel reads the signal set before it rejects the operation: EFAULT says unreadable. */
-static bool readable(uintptr_t address)
-{
-    return syscall(SYS_rt_sigprocmask, ~0, address, NULL, 8) == -1 && errno == EINVAL;
 }
 
 static bool is_finalizer_call(uintptr_t pc)
@@ -604,14 +645,25 @@ static void share_process(void)
 }
 
 /* A start-up constructor runs before libc registers the loader's finalizer: a mark set there is
- * reached after all finalizers, too late. The outermost frame tells: before main it is ld.so. */
-static bool main_may_have_begun(struct walk w)
+ * reached after all finalizers, too late. The outermost frame tells: before main it is ld.so's.
+ * Where the walk is lost earlier, the program's own code, and code that is in no image, run
+ * after main has begun or just before it, when libc has registered; of any other code it is
+ * not known. */
+static bool main_has_begun(struct walk *w)
 {
     for (unsigned n = 0; n < FRAMES_MOST; n++) {
-        if (walk_look(&w) != FOUND || !walk_up(&w))
-            break;
+        enum found found = walk_look(w);
+        if (found == OUTERMOST)
+            return !in_loader(&w->module);
+        if (found == LOST || !walk_up(w))
+            return !w->module.map || w->module.map == _r_debug.r_map;
     }
-    return !in_loader(&w.module);
+    return true;
+}
+
+static bool may_register(struct walk w)
+{
+    return !has_loader() || main_has_begun(&w);
 }
 
 static void set_mark(void)
@@ -624,7 +676,7 @@ static void set_mark(void)
 
 FINI_COLD FINI_NOINLINE static void try_to_set_mark(void)
 {
-    if (process != &own_process && main_may_have_begun(walk_from(FINI_FRAME())))
+    if (process != &own_process && may_register(walk_from(FINI_FRAME())))
         set_mark();
 }
 
@@ -720,7 +772,7 @@ static struct exit_call resume = {.fn = fini__image_resume};
 /* Before main has begun the handler would be older than the loader's finalizer, and so too late. */
 FINI_COLD FINI_NOINLINE static void try_to_arm_early(void)
 {
-    if (main_may_have_begun(walk_from(FINI_FRAME())))
+    if (may_register(walk_from(FINI_FRAME())))
         exit_call_arm(&early);
 }
 
@@ -763,6 +815,20 @@ uintptr_t fini__platform_process(void)
 
 /* ---- the image's life ------------------------------------------------------------------------ */
 
+/* From the constructor: whoever loads the image from an exit handler that is newer than the mark,
+ * shows on the stack that exit() has begun. */
+static void look_around(struct walk w)
+{
+    struct trail trail = {.exit = false};
+    if (fini__platform_exiting())
+        return;
+    if (process != &own_process && !atomic_load(&process->marked) && may_register(w))
+        set_mark();
+    follow(&w, &trail);
+    if (trail.exit)
+        fini__platform_set_exiting();
+}
+
 FINI_COLD FINI_CONSTRUCTOR static void call_loaded(void)
 {
     static bool loaded;
@@ -772,7 +838,7 @@ FINI_COLD FINI_CONSTRUCTOR static void call_loaded(void)
     loaded = true;
     constructors_called_from = word_at((uintptr_t)FINI_FRAME() + sizeof(uintptr_t));
     share_process();
-    fini__platform_watch_exit();
+    look_around(walk_from(FINI_FRAME()));
     fini__image_loaded();
     errno = saved;
 }
@@ -780,6 +846,7 @@ FINI_COLD FINI_CONSTRUCTOR static void call_loaded(void)
 FINI_COLD FINI_DESTRUCTOR static void call_finalize(void)
 {
     fini__image_finalize(FINI_FRAME());
+    FINI_NO_TAIL_CALL();
 }
 
 /* Handlers of a start-up image are older than the loader's finalizer, so exit() has not run them

@@ -199,10 +199,13 @@ static enum reason expected(const struct way_in *in, const struct way_out *out)
 
 /* ---- the transcript that follows from it ----------------------------------------------------- */
 
+static const char *const names[] = {"unload", "unload at exit", "exit"};
+
 struct transcript {
     char text[2048];
     size_t length;
-    bool asks; /* the exit handler asks fini_why() */
+    bool asks;         /* the exit handler asks fini_why() */
+    bool left_to_last; /* exit() does not come to the handler before it finalizes the image */
 };
 
 __attribute__((format(printf, 2, 3))) static void put(struct transcript *t, const char *format, ...)
@@ -214,7 +217,6 @@ __attribute__((format(printf, 2, 3))) static void put(struct transcript *t, cons
     require(t->length < sizeof t->text);
 }
 
-static const char *const names[] = {"unload", "unload at exit", "exit"};
 static const char *const exiting[] = {"", ", exiting", ", exiting"};
 
 static void put_hook(struct transcript *t, const char *hook, enum reason why, bool forked)
@@ -222,9 +224,15 @@ static void put_hook(struct transcript *t, const char *hook, enum reason why, bo
     put(t, "%s hook: %s%s%s\n", hook, names[why], exiting[why], forked ? ", forked" : "");
 }
 
-static void put_exit_handler(struct transcript *t)
+static void put_exit_handler(struct transcript *t, const char *told)
 {
-    put(t, "exit handler%s\n", t->asks ? ": running" : "");
+    put(t, "exit handler%s%s\n", t->asks ? ": " : "", t->asks ? told : "");
+}
+
+/* exit() calls it while no image is finalized yet, or else the image's finalizer does. */
+static const char *told_at_exit(const struct transcript *t)
+{
+    return t->left_to_last ? names[EXIT] : "running";
 }
 
 struct ending {
@@ -236,13 +244,13 @@ struct ending {
 static void put_ending(struct transcript *t, struct ending ending)
 {
     if (ending.why == EXIT && !ending.exit_handler_ran)
-        put_exit_handler(t);
+        put_exit_handler(t, told_at_exit(t));
     put_hook(t, "added", ending.why, ending.forked);
     if (!ending.forked)
         put_hook(t, "parent's", ending.why, ending.forked);
     put_hook(t, "file", ending.why, ending.forked);
     if (ending.why != EXIT && !ending.exit_handler_ran)
-        put_exit_handler(t);
+        put_exit_handler(t, names[ending.why]);
     put(t, "destructors: %s, %s\n", names[ending.why], names[ending.why]);
 }
 
@@ -250,10 +258,10 @@ static void put_ending(struct transcript *t, struct ending ending)
 static void put_ending_in_hook(struct transcript *t, enum reason why)
 {
     if (why == EXIT)
-        put_exit_handler(t);
+        put_exit_handler(t, told_at_exit(t));
     put_hook(t, "added", why, false);
     if (why != EXIT)
-        put_exit_handler(t);
+        put_exit_handler(t, names[EXIT]);
     put_hook(t, "parent's", EXIT, false);
     put_hook(t, "file", EXIT, false);
 }
@@ -312,7 +320,7 @@ static void put_closes_at_exit(struct transcript *t, const struct way_in *in,
     if (out->is & BY_SWEEP)
         put(t, "closed: mapped 1\n");
     if (handler_ran)
-        put_exit_handler(t);
+        put_exit_handler(t, "running");
     if (why == EXIT && !very_last)
         put_closed(t, out, true);
     put_ending(t, (struct ending){.why = why, .exit_handler_ran = handler_ran});
@@ -393,7 +401,7 @@ static void run_pair(const void *data)
 static void add_pair(const struct way_in *in, const struct way_out *out, bool asks)
 {
     char name[128];
-    struct transcript t = {.asks = asks};
+    struct transcript t = {.asks = asks, .left_to_last = (in->is & (BEFORE_MAIN | OWN_LIBC)) != 0};
     struct pair *pair = malloc(sizeof *pair);
     require(pair != NULL);
     *pair = (struct pair){in, out, asks};

@@ -37,7 +37,7 @@ static void give_up(const char *what)
     exit(1);
 }
 
-/* ---- the table -------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 struct series {
     double of[ROUNDS];
@@ -66,7 +66,7 @@ static void print_row(const char *id, const char *what, double goal, struct seri
            quantile(ours, 0.9) / base, quantile(ours, 0.5), base);
 }
 
-/* ---- P9: loading and unloading ------------------------------------------------------------------ */
+/* ---- P9: loading and unloading --------------------------------------------------------------- */
 
 static double load_and_unload(const char *path, int times)
 {
@@ -128,7 +128,7 @@ static void bench_first_cycle(void)
     print_row("P9", "the same, the first in a process", 1.10, &ours, &other);
 }
 
-/* ---- P13: exit with many images ------------------------------------------------------------------ */
+/* ---- P13: exit with many images -------------------------------------------------------------- */
 
 static void copy_file(const char *from, const char *to)
 {
@@ -205,7 +205,7 @@ static void bench_exit(void)
     print_row("P13", "exit with 1000 images, with libfini : without", 1.40, &ours, &other);
 }
 
-/* ---- P14: size ------------------------------------------------------------------------------------ */
+/* ---- P14: size ------------------------------------------------------------------------------- */
 
 /* What size(1) calls text and data: all that is allocated and stands in the file. */
 static long loaded_size(const char *path)
@@ -229,8 +229,8 @@ static long loaded_size(const char *path)
 static void bench_size(void)
 {
     double added = (double)(loaded_size(embeds) - loaded_size(plain)) / 1024;
-    printf("%-4s %-52s %6.1f  <= %-5.1f %-6s (KiB)\n", "P14", "text + data added to an image with hooks",
-           added, 8.0, added <= 8 ? "met" : "missed");
+    printf("%-4s %-52s %6.1f  <= %-5.1f %-6s (KiB)\n", "P14",
+           "text + data added to an image with hooks", added, 8.0, added <= 8 ? "met" : "missed");
 }
 
 int main(int argc, char **argv)

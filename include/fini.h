@@ -77,9 +77,9 @@ typedef enum fini_reason {
  * Everywhere else - ordinary code, constructors, every other thread - it answers FINI_RUNNING.
  *
  * The image's own exit handlers and C++ static destructors: exit() itself calls them, before it
- * finalizes any image, and they are told FINI_RUNNING. At unload, and at exit in a library loaded at
- * start-up, a finalizer function calls them, and they are told the reason. So an exit handler can
- * tell an unload; it cannot tell an exit from FINI_RUNNING.
+ * finalizes any image, and they are told FINI_RUNNING. At unload, and at exit in a library loaded
+ * at start-up, a finalizer function calls them, and they are told the reason. So an exit handler
+ * can tell an unload; it cannot tell an exit from FINI_RUNNING.
  *
  * Where the platform cannot tell, a finalizer is told FINI_EXIT: a leak is safer than a crash.
  *
@@ -110,16 +110,17 @@ FINI_API const char *fini_reason_name(fini_reason reason);
 /* ---- hooks -------------------------------------------------------------------------------- */
 
 enum {
-    FINI_ON_UNLOAD = 1, /* for what matters only when the memory goes away: free, join, unregister */
-    FINI_ON_EXIT = 2,   /* for what must not be lost: flush */
+    FINI_ON_UNLOAD = 1, /* what matters only when the memory goes away: free, join, unregister */
+    FINI_ON_EXIT = 2,   /* what must not be lost: flush */
     FINI_ALWAYS = 3,
     FINI_NOT_IN_CHILD = 4, /* with the others: skip the hook in a forked child */
     /* Exit only, as early in exit() as the platform allows, when everything is still alive.
      * Limits: handlers registered later than the image's first such hook run before it. In a
      * library loaded at start-up, hooks added before main() has begun (at file scope, say) run with
-     * the FINI_ON_EXIT hooks instead, unless one is added later too. So they do where the platform has no such moment, or
-     * no memory for a handler. If another thread unloads the image meanwhile, the unload waits
-     * until the hook has returned: such a hook must not wait for the loader. */
+     * the FINI_ON_EXIT hooks instead, unless one is added later too. So they do where the platform
+     * has no such moment, or no memory for a handler, and those after one that calls exit().
+     * If another thread unloads the image meanwhile, the unload waits until the hook has returned:
+     * such a hook must not wait for the loader, nor unload its own image. */
     FINI_ON_EXIT_BEGIN = 8
 };
 

@@ -37,21 +37,24 @@ FINI_INTERNAL unsigned fini__reason_moments(fini_reason why, bool clean_exit);
 struct fini__run {
     struct fini_hook *hook; /* NULL for a predefined handler */
     fini_reason why;
-    uintptr_t thread;
+    bool abandoned; /* the hook has called exit(), and never returns */
     struct fini__run *outer;
 };
 
 /* One walk over the hooks, newest first; it lives on the stack of the thread that walks. */
 struct fini__pass {
     unsigned moments;         /* the FINI_ON_... bits whose hooks run */
-    uintptr_t thread;         /* who walks */
     struct fini_hook *cursor; /* the next hook to look at */
     struct fini__pass *outer;
 };
 
+/* Who runs hooks: the finalizer, and the handler early in exit(). Each is one thread at a time. */
+enum fini__lane { FINI__LANE_FINAL, FINI__LANE_EARLY, FINI__LANES };
+
 FINI_INTERNAL bool fini__hooks_any(void);
 FINI_INTERNAL void fini__hooks_seal(unsigned moments);
-FINI_INTERNAL void fini__hooks_run(fini_reason why, unsigned moments, unsigned *ran);
+FINI_INTERNAL void fini__hooks_run(enum fini__lane lane, fini_reason why, unsigned moments,
+                                   unsigned *ran);
 FINI_INTERNAL void fini__hooks_call(void (*handler)(void), fini_reason why);
 FINI_INTERNAL void fini__hooks_abandon(void);
 FINI_INTERNAL void fini__hooks_forget(void);

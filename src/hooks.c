@@ -23,7 +23,8 @@
  *   ADDED        EBUSY           -> 0                       -> STARTED, runs it
  *   STARTED      EBUSY while it  waits while another        -
  *                runs, else as   thread runs it, OK from
- *                otherwise       itself, else ENOENT
+ *                otherwise       itself or if abandoned,
+ *                                else ENOENT
  */
 #include <errno.h>
 
@@ -40,8 +41,13 @@ static struct {
     struct fini__lock lock;
     struct fini_hook *first;
     struct fini_hook **file; /* the link that leads to the newest file-scope hook */
-    struct fini__pass *passes;
-    struct fini__run *runs; /* newest first: a thread's innermost comes first */
+    /* What a lane's thread is running, innermost first. One list for all threads would lead a
+     * forked child through stacks that it lacks, or has given to new threads. */
+    struct {
+        uintptr_t thread;
+        struct fini__run *runs;
+        struct fini__pass *passes;
+    } lane[FINI__LANES];
     bool sealed;            /* a finalization has begun, ... */
     unsigned sealed_for;    /* ... for these moments, ... */
     uintptr_t sealed_by;    /* ... in this thread */
@@ -65,9 +71,10 @@ static void link_at(struct fini_hook **link, struct fini_hook *hook)
 
 static void unlink_hook(struct fini_hook *hook)
 {
-    for (struct fini__pass *pass = hooks.passes; pass; pass = pass->outer)
-        if (pass->cursor == hook)
-            pass->cursor = hook->fini__next;
+    for (int n = 0; n < FINI__LANES; n++)
+        for (struct fini__pass *pass = hooks.lane[n].passes; pass; pass = pass->outer)
+            if (pass->cursor == hook)
+                pass->cursor = hook->fini__next;
     if (hooks.file == &hook->fini__next)
         hooks.file = hook->fini__link;
     if (hook->fini__next)
@@ -100,56 +107,49 @@ static struct fini_hook **place_in_file(const struct fini_hook *hook)
 
 static struct fini__run *run_of_thread(uintptr_t thread)
 {
-    struct fini__run *run = hooks.runs;
-    while (run && run->thread != thread)
-        run = run->outer;
-    return run;
+    for (int n = 0; n < FINI__LANES; n++) {
+        struct fini__run *run = hooks.lane[n].thread == thread ? hooks.lane[n].runs : NULL;
+        while (run && run->abandoned)
+            run = run->outer;
+        if (run)
+            return run;
+    }
+    return NULL;
 }
 
-static struct fini__run *run_of_hook(const struct fini_hook *hook)
+/* The run of this hook, and the thread that it is in. */
+static struct fini__run *run_of_hook(const struct fini_hook *hook, uintptr_t *thread)
 {
-    struct fini__run *run = hooks.runs;
-    while (run && run->hook != hook)
-        run = run->outer;
-    return run;
+    for (int n = 0; n < FINI__LANES; n++)
+        for (struct fini__run *run = hooks.lane[n].runs; run; run = run->outer)
+            if (run->hook == hook) {
+                *thread = hooks.lane[n].thread;
+                return run;
+            }
+    return NULL;
 }
 
-static void begin_run(struct fini__run *run)
+static void begin_run(enum fini__lane lane, struct fini__run *run)
 {
-    run->outer = hooks.runs;
-    hooks.runs = run;
+    hooks.lane[lane].thread = fini__platform_thread();
+    run->outer = hooks.lane[lane].runs;
+    hooks.lane[lane].runs = run;
 }
 
-static void end_run(struct fini__run *run)
+static void end_run(enum fini__lane lane, struct fini__run *run)
 {
-    struct fini__run **link = &hooks.runs;
-    while (*link && *link != run)
-        link = &(*link)->outer;
-    if (*link)
-        *link = run->outer;
+    if (hooks.lane[lane].runs == run)
+        hooks.lane[lane].runs = run->outer;
 }
 
-/* Runs and passes of the thread, or of all others, that will never go on. */
-static void drop(uintptr_t thread, bool others)
-{
-    struct fini__run **run = &hooks.runs;
-    struct fini__pass **pass = &hooks.passes;
-    while (*run)
-        if (((*run)->thread == thread) != others)
-            *run = (*run)->outer;
-        else
-            run = &(*run)->outer;
-    while (*pass)
-        if (((*pass)->thread == thread) != others)
-            *pass = (*pass)->outer;
-        else
-            pass = &(*pass)->outer;
-}
-
-/* In a forked child: they do not exist there, and their stacks may serve new threads. */
+/* In a forked child: the other threads do not exist there. */
 static void forget_other_threads(void)
 {
-    drop(fini__platform_thread(), true);
+    for (int n = 0; n < FINI__LANES; n++)
+        if (hooks.lane[n].thread != fini__platform_thread()) {
+            hooks.lane[n].runs = NULL;
+            hooks.lane[n].passes = NULL;
+        }
 }
 
 /* ---- adding and removing --------------------------------------------------------------------- */
@@ -170,7 +170,18 @@ static bool too_late(const struct fini_hook *hook)
 
 static bool in_use(const struct fini_hook *hook)
 {
-    return hook->fini__state == ADDED || (hook->fini__state == STARTED && run_of_hook(hook));
+    uintptr_t thread;
+    return hook->fini__state == ADDED ||
+           (hook->fini__state == STARTED && run_of_hook(hook, &thread));
+}
+
+/* What a hook adds runs next: the passes of its thread go on with it. */
+static void go_on_with(struct fini_hook *hook)
+{
+    for (int n = 0; n < FINI__LANES; n++)
+        if (hooks.lane[n].thread == fini__platform_thread())
+            for (struct fini__pass *pass = hooks.lane[n].passes; pass; pass = pass->outer)
+                pass->cursor = hook;
 }
 
 static int add_locked(struct fini_hook *hook)
@@ -183,9 +194,7 @@ static int add_locked(struct fini_hook *hook)
     link_at(&hooks.first, hook);
     if (first_is_file)
         hooks.file = &hook->fini__next;
-    for (struct fini__pass *pass = hooks.passes; pass; pass = pass->outer)
-        if (pass->thread == fini__platform_thread())
-            pass->cursor = hook;
+    go_on_with(hook);
     return FINI_OK;
 }
 
@@ -232,10 +241,11 @@ static int remove_locked(struct fini_hook *hook)
         hook->fini__state = 0;
         return FINI_OK;
     }
-    const struct fini__run *run = run_of_hook(hook);
+    uintptr_t thread;
+    const struct fini__run *run = run_of_hook(hook, &thread);
     if (!run)
         return FINI_ENOENT;
-    return run->thread == fini__platform_thread() ? FINI_OK : FINI_EAGAIN;
+    return run->abandoned || thread == fini__platform_thread() ? FINI_OK : FINI_EAGAIN;
 }
 
 /* The hook may free itself while it runs, so its memory is not looked at again. */
@@ -245,7 +255,9 @@ static int wait_for_run(const struct fini_hook *hook)
         fini__platform_pause(round);
         if (!fini__lock_take(&hooks.lock))
             return FINI_EDEADLK;
-        bool running = run_of_hook(hook) != NULL;
+        uintptr_t thread;
+        const struct fini__run *run = run_of_hook(hook, &thread);
+        bool running = run && !run->abandoned;
         fini__lock_drop(&hooks.lock);
         if (!running)
             return FINI_OK;
@@ -284,74 +296,71 @@ static struct fini_hook *next_wanted(struct fini__pass *pass)
 }
 
 /* Ends the run before, if there was one, and begins the next. False: none is left. */
-static bool advance(struct fini__pass *pass, struct fini__run *run, fini_fn **fn, void **arg)
+static bool advance(enum fini__lane lane, struct fini__pass *pass, struct fini__run *run,
+                    struct fini_hook *ret)
 {
     bool locked = fini__lock_take(&hooks.lock);
-    end_run(run);
+    end_run(lane, run);
     struct fini_hook *hook = next_wanted(pass);
     if (hook) {
         unlink_hook(hook);
         hook->fini__state = STARTED;
         run->hook = hook;
-        *fn = hook->fn;
-        *arg = hook->arg;
-        begin_run(run);
+        ret->fn = hook->fn;
+        ret->arg = hook->arg;
+        begin_run(lane, run);
     }
     if (locked)
         fini__lock_drop(&hooks.lock);
     return hook != NULL;
 }
 
-static void begin_pass(struct fini__pass *pass)
+static void begin_pass(enum fini__lane lane, struct fini__pass *pass)
 {
     bool locked = fini__lock_take(&hooks.lock);
     pass->cursor = hooks.first;
-    pass->outer = hooks.passes;
-    hooks.passes = pass;
+    pass->outer = hooks.lane[lane].passes;
+    hooks.lane[lane].passes = pass;
+    hooks.lane[lane].thread = fini__platform_thread();
     if (locked)
         fini__lock_drop(&hooks.lock);
 }
 
-static void end_pass(struct fini__pass *pass)
+static void end_pass(enum fini__lane lane, struct fini__pass *pass)
 {
     bool locked = fini__lock_take(&hooks.lock);
-    struct fini__pass **link = &hooks.passes;
-    while (*link && *link != pass)
-        link = &(*link)->outer;
-    if (*link)
-        *link = pass->outer;
+    if (hooks.lane[lane].passes == pass)
+        hooks.lane[lane].passes = pass->outer;
     if (locked)
         fini__lock_drop(&hooks.lock);
 }
 
 /* Runs the hooks for these moments and counts them. Never returns when a hook calls exit(). */
-void fini__hooks_run(fini_reason why, unsigned moments, unsigned *ran)
+void fini__hooks_run(enum fini__lane lane, fini_reason why, unsigned moments, unsigned *ran)
 {
-    uintptr_t self = fini__platform_thread();
-    struct fini__pass pass = {.moments = moments, .thread = self};
-    struct fini__run run = {.why = why, .thread = self};
-    fini_fn *fn;
-    void *arg;
+    struct fini__pass pass = {.moments = moments};
+    struct fini__run run = {.why = why};
+    struct fini_hook hook;
 
-    begin_pass(&pass);
-    while (advance(&pass, &run, &fn, &arg)) {
+    begin_pass(lane, &pass);
+    while (advance(lane, &pass, &run, &hook)) {
         ++*ran;
-        fn(arg, why);
+        hook.fn(hook.arg, why);
     }
-    end_pass(&pass);
+    end_pass(lane, &pass);
 }
 
 /* A predefined handler is told nothing, but may ask fini_why. */
 void fini__hooks_call(void (*handler)(void), fini_reason why)
 {
-    struct fini__run run = {.why = why, .thread = fini__platform_thread()};
+    struct fini__run run = {.why = why};
     bool locked = fini__lock_take(&hooks.lock);
-    begin_run(&run);
+    begin_run(FINI__LANE_FINAL, &run);
     if (locked)
         fini__lock_drop(&hooks.lock);
     handler();
     locked = fini__lock_take(&hooks.lock);
-    end_run(&run);
+    end_run(FINI__LANE_FINAL, &run);
     if (locked)
         fini__lock_drop(&hooks.lock);
 }
@@ -379,11 +388,17 @@ bool fini__hooks_any(void)
 }
 
 /* A hook of this thread has called exit(): what the thread was doing further down on its stack does
- * not go on. */
+ * not go on, and nobody is to wait for it; but its hooks are not run a second time either. */
 void fini__hooks_abandon(void)
 {
     bool locked = fini__lock_take(&hooks.lock);
-    drop(fini__platform_thread(), false);
+    for (int n = 0; n < FINI__LANES; n++) {
+        if (hooks.lane[n].thread != fini__platform_thread())
+            continue;
+        hooks.lane[n].passes = NULL;
+        for (struct fini__run *run = hooks.lane[n].runs; run; run = run->outer)
+            run->abandoned = true;
+    }
     if (locked)
         fini__lock_drop(&hooks.lock);
 }

@@ -87,7 +87,7 @@ static bool anything_to_run(void)
 static void run_everything(fini_reason why, unsigned moments)
 {
     fini__platform_resume_at_exit(true);
-    fini__hooks_run(why, moments, &ending.ran);
+    fini__hooks_run(FINI__LANE_FINAL, why, moments, &ending.ran);
     call_handlers(why);
     fini__platform_resume_at_exit(false);
 }
@@ -137,8 +137,8 @@ static void finalize(fini_reason why, bool exit_seen)
 FINI_COLD void fini__image_finalize(const void *frame)
 {
     int saved = errno;
-    struct fini__sight sight = fini__platform_see(frame);
     read_settings();
+    struct fini__sight sight = fini__platform_see(frame);
     finalize(fini__reason_of(sight), sight.by_exit && !sight.by_unload);
     errno = saved;
 }
@@ -161,11 +161,11 @@ FINI_COLD void fini__image_exit_begins(void)
     int saved = errno;
     unsigned ran = 0;
     fini__platform_set_exiting();
-    fini__hooks_run(FINI_EXIT, FINI_ON_EXIT_BEGIN, &ran);
+    fini__hooks_run(FINI__LANE_EARLY, FINI_EXIT, FINI_ON_EXIT_BEGIN, &ran);
     errno = saved;
 }
 
-FINI_COLD /* What the thread that unloads still runs of the image after our finalizer, runs in another. */
+/* What the thread that unloads still runs of the image after our finalizer, runs in another. */
 static fini_reason known_why(void)
 {
     fini_reason why = fini__hooks_why();

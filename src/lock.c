@@ -33,7 +33,7 @@ static void clean_up_after_fork(struct fini__lock *lock)
     lock->forked();
 }
 
-/* A signal handler that interrupted the one who cleans up, and calls exit(), would wait for ever. */
+/* A signal handler that interrupted the clean-up, and calls exit(), would wait for ever. */
 enum { ADOPT_ROUNDS_MOST = 1000 };
 
 /* Release pairs with the acquire in adopt: who sees the process's number sees the clean-up. */

@@ -54,7 +54,7 @@ FINI_INTERNAL bool fini__platform_exiting(void);
 /* Have the function above say so as soon as it can. Cheap once that is arranged. */
 FINI_INTERNAL void fini__platform_watch_exit(void);
 
-/* From now on fini__platform_exiting says so, in every image of the process that shares the answer. */
+/* From now on fini__platform_exiting says so, in every image that shares the answer. */
 FINI_INTERNAL void fini__platform_set_exiting(void);
 
 /* A number of this process: not 0, not ~0, another one in a forked child and in its children.

@@ -18,8 +18,8 @@ src/platform/unwind.c src/platform/glibc.c src/platform/none.c"
 {
     echo "/* SPDX-License-Identifier: MIT"
     echo " *"
-    echo " * fini.c - libfini $version in one file, generated from its sources: finalizers that know why"
-    echo " * they run. Add it and fini.h to the sources of your library; see fini.h."
+    echo " * fini.c - libfini $version in one file, generated from its sources: finalizers that"
+    echo " * know why they run. Add it and fini.h to the sources of your library; see fini.h."
     echo " */"
     # What a platform file needs to ask of libc has to come before the first header.
     echo "#ifndef _GNU_SOURCE"

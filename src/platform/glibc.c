@@ -453,12 +453,18 @@ static bool exit_is_further_out(const struct trail *trail, uintptr_t at)
     return false;
 }
 
+static enum found follow_or_scan(struct walk *w, struct trail *trail)
+{
+    enum found end = follow(w, trail);
+    if (end == LOST && trail->unload)
+        trail->exit = exit_is_further_out(trail, w->sp);
+    return end;
+}
+
 static struct fini__sight see_from(struct walk w)
 {
     struct trail trail = {.exit = false};
-    enum found end = follow(&w, &trail);
-    if (end == LOST && trail.unload)
-        trail.exit = exit_is_further_out(&trail, w.sp);
+    enum found end = follow_or_scan(&w, &trail);
     bool unload_unnamed = trail.caught && !trail.unload &&
                           (trail.exit ? trail.outside_loader > EXIT_IS_CLOSE : end == OUTERMOST);
     bool unload = trail.unload || unload_unnamed;
@@ -468,7 +474,7 @@ static struct fini__sight see_from(struct walk w)
                                 .exit_around = trail.exit || fini__platform_exiting()};
 }
 
-FINI_COLD /* After the first finalizer at exit, the answer for most others is known: they are called from the
+/* After the first finalizer at exit, the answer for most others is known: they are called from the
  * same frame of the loader, which exit() never leaves. The place is the return address, the
  * stack pointer, and the return address of the frame around it: in glibc 2.34 and later the first
  * alone would also fit an unload by a later exit handler, at the same depth by chance. */
@@ -621,7 +627,7 @@ static bool publish_process(const struct process *p)
  * see the address in the string. */
 static struct process *make_process(void)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t page = (size_t)getpagesize();
     char *memory = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         return NULL;
@@ -824,7 +830,7 @@ static void look_around(struct walk w)
         return;
     if (process != &own_process && !atomic_load(&process->marked) && may_register(w))
         set_mark();
-    follow(&w, &trail);
+    follow_or_scan(&w, &trail);
     if (trail.exit)
         fini__platform_set_exiting();
 }

@@ -7,7 +7,7 @@
 # What fini.c may ask for. Each is in libc since glibc 2.17, or weak in fini.c. A name more here is
 # a decision: does it exist in old glibc, in a static program, and may it be called there?
 libc='bindtextdomain dladdr1 _dl_find_object __cxa_atexit __cxa_finalize __cxa_thread_atexit_impl
-__register_atfork __errno_location free getpid malloc mmap munmap nanosleep
+__errno_location free getpagesize getpid madvise malloc mmap munmap nanosleep
 program_invocation_name pthread_self _r_debug sched_yield secure_getenv sigemptyset sigfillset
 snprintf strcmp strncmp strtoul syscall write memcmp memcpy memset strlen'
 # What compilers and start files add.
@@ -122,7 +122,7 @@ case_asks_only_libc() # timeout=60
 case_these_are_weak() {
     object gcc -O2
     for name in bindtextdomain dladdr1 _dl_find_object __cxa_thread_atexit_impl \
-        __register_atfork _r_debug fini_unload_handler fini_exit_handler; do
+        _r_debug; do
         nm -u "$work/fini.o" | grep -qxE " *w $name" || fail "not weak: $name"
     done
 }

@@ -17,7 +17,7 @@
 
 static int run_fuzzer(char *const *options)
 {
-    char path[PATH_MAX], folder[] = "/tmp/fini-fuzz-XXXXXX", prefix[64];
+    char path[PATH_MAX], folder[] = P_tmpdir "/fini-fuzz-XXXXXX", prefix[64];
     char *command[12] = {harness_path(path, "unwind-fuzz")};
     int count = 1, status;
     if (access(path, X_OK) != 0)

@@ -31,7 +31,8 @@ static void note(const char *call)
 
 void fake_reset(void)
 {
-    fake = (struct fake){.thread = 1, .thread_number = 4711, .image_name = "libthing.so"};
+    fake = (struct fake){
+        .thread = 1, .process = 1, .thread_number = 4711, .image_name = "libthing.so"};
 }
 
 void fake_sees(fini_reason why)

@@ -26,7 +26,6 @@
     }
 
 typedef void handler(void *);
-typedef void plain(void);
 
 WRAP(void *, malloc, (size_t size), (size), false, NULL)
 WRAP(void *, mmap, (void *at, size_t size, int use, int flags, int fd, off_t offset),
@@ -35,8 +34,7 @@ WRAP(int, munmap, (void *at, size_t size), (at, size), false, -1)
 WRAP(int, __cxa_atexit, (handler *fn, void *arg, void *owner), (fn, arg, owner), false, -1)
 WRAP(char *, bindtextdomain, (const char *domain, const char *folder), (domain, folder), false,
      NULL)
-WRAP(int, __register_atfork, (plain *before, plain *parent, plain *child, void *owner),
-     (before, parent, child, owner), false, ENOMEM)
+WRAP(int, madvise, (void *at, size_t size, int advice), (at, size, advice), false, -1)
 WRAP(int, _dl_find_object, (void *at, struct dl_find_object *ret), (at, ret), true, -1)
 WRAP(int, dladdr1, (const void *at, Dl_info *info, void **extra, int flags),
      (at, info, extra, flags), true, 0)

@@ -14,7 +14,7 @@ void inside_reset(void)
     hooks.file = &hooks.first;
     hooks.lock.process = FINI_LOCK_UNUSED;
     hooks.lock.forked = forget_other_threads;
-    loaded_in = fini__platform_process();
+    loaded_in = 1; /* the first process of fake.h */
 }
 
 struct fini__lock *inside_lock(void)
@@ -37,15 +37,17 @@ bool inside_whole(void)
 unsigned inside_passes_of_others(void)
 {
     unsigned count = 0;
-    for (struct fini__pass *pass = hooks.passes; pass; pass = pass->outer)
-        count += pass->thread != fini__platform_thread();
+    for (int n = 0; n < FINI__LANES; n++)
+        if (hooks.lane[n].thread != fini__platform_thread())
+            count += hooks.lane[n].passes != NULL;
     return count;
 }
 
 unsigned inside_runs_of_others(void)
 {
     unsigned count = 0;
-    for (struct fini__run *run = hooks.runs; run; run = run->outer)
-        count += run->thread != fini__platform_thread();
+    for (int n = 0; n < FINI__LANES; n++)
+        if (hooks.lane[n].thread != fini__platform_thread())
+            count += hooks.lane[n].runs != NULL;
     return count;
 }

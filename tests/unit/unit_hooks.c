@@ -252,7 +252,7 @@ CASE(later_in_the_file_is_newer_between_hooks_of_another)
     }
 }
 
-CASE(files_whose_names_begin_alike, .expect = "4\n3\n2\n1\n")
+CASE(files_whose_names_begin_alike, .expect = "4\n2\n1\n3\n")
 {
     probe_start();
     add_file(&file_hooks[0], "a", 9, "1");

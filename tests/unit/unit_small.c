@@ -84,6 +84,7 @@ CASE(why_outside_hooks_is_what_is_seen)
 CASE(exiting_and_forked_ask_the_platform)
 {
     fake_reset();
+    inside_reset();
     require(!fini_exiting() && !fini_forked());
     fake.exiting = true;
     require(fini_exiting() && !fini_forked());

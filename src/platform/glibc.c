@@ -239,6 +239,15 @@ struct name {
     uint32_t hash; /* of DT_GNU_HASH: from 5381, times 33 plus each byte */
 };
 
+/* The table's filter: false means that no symbol has this hash. */
+static bool may_contain(const uint32_t *table, uint32_t hash)
+{
+    const unsigned bits = 8 * sizeof(ElfW(Addr));
+    const ElfW(Addr) *filter = (const ElfW(Addr) *)(const void *)(table + 4);
+    ElfW(Addr) word = filter[hash / bits & (table[2] - 1)];
+    return word >> hash % bits & word >> (hash >> table[3]) % bits & 1;
+}
+
 /* The image's next symbol of this name after `index`, or its first for 0: a name may have several
  * versions. 0: there is none. */
 static uint32_t next_named(const struct dynamic *image, uint32_t index, const struct name *name)
@@ -247,6 +256,8 @@ static uint32_t next_named(const struct dynamic *image, uint32_t index, const st
     const uint32_t *buckets = table + 4 + table[2] * (sizeof(ElfW(Addr)) / sizeof *table);
     const uint32_t *chains = buckets + table[0];
     uint32_t hash = index ? chains[index - table[1]] : 0;
+    if (index == 0 && !may_contain(table, name->hash))
+        return 0;
     index = index ? index : buckets[name->hash % table[0]] - 1;
     if (index + 1 < table[1])
         return 0;
@@ -380,8 +391,12 @@ struct trail {
     bool caught; /* the frame around all loads and unloads */
     bool exit;   /* exit(): the walk ends here */
     unsigned outside_loader;
-    const struct link_map *map; /* of the frame before, and what it says */
-    struct dynamic dynamic;
+    /* The images of the last two frames, the last first, and what they say of themselves: the stack
+     * goes back and forth between libc and ld.so. */
+    struct seen_image {
+        const struct link_map *map;
+        struct dynamic dynamic;
+    } images[2];
     uintptr_t exit_begin, exit_end; /* the code of exit() in the libc that unloads */
 };
 
@@ -389,29 +404,43 @@ struct trail {
  * future _dl_fini should use _dl_catch_exception too. */
 enum { EXIT_IS_CLOSE = 3 };
 
-static void note_unload(struct trail *trail)
+static const struct dynamic *dynamic_of(struct trail *trail, const struct link_map *map)
 {
-    uint32_t index = next_named(&trail->dynamic, 0, exit_names);
-    const ElfW(Sym) *symbol = trail->dynamic.symbols + index;
+    if (trail->images[0].map != map) {
+        struct seen_image last = trail->images[0];
+        trail->images[0] = trail->images[1];
+        trail->images[1] = last;
+    }
+    if (trail->images[0].map != map) {
+        trail->images[0].map = map;
+        read_dynamic(map, &trail->images[0].dynamic);
+    }
+    return &trail->images[0].dynamic;
+}
+
+static void note_unload(struct trail *trail, const struct link_map *map)
+{
+    const struct dynamic *dynamic = dynamic_of(trail, map);
+    uint32_t index = next_named(dynamic, 0, exit_names);
+    const ElfW(Sym) *symbol = dynamic->symbols + index;
     trail->unload = true;
-    trail->exit_begin = index ? trail->map->l_addr + symbol->st_value : 0;
+    trail->exit_begin = index ? map->l_addr + symbol->st_value : 0;
     trail->exit_end = index ? trail->exit_begin + symbol->st_size : 0;
 }
 
 static void note_frame(struct trail *trail, const struct walk *w)
 {
-    uintptr_t offset = w->row.function - w->module.map->l_addr;
-    if (trail->map != w->module.map)
-        read_dynamic(w->module.map, &trail->dynamic);
-    trail->map = w->module.map;
+    const struct link_map *map = w->module.map;
+    const struct dynamic *dynamic = dynamic_of(trail, map);
+    uintptr_t offset = w->row.function - map->l_addr;
     if (!trail->unload && !trail->caught)
-        trail->caught = is_any_of(&trail->dynamic, offset, catch_names);
+        trail->caught = is_any_of(dynamic, offset, catch_names);
     if (in_loader(&w->module))
         return;
     trail->outside_loader++;
-    if (!trail->unload && is_any_of(&trail->dynamic, offset, unload_names))
-        note_unload(trail);
-    trail->exit = is_any_of(&trail->dynamic, offset, exit_names);
+    if (!trail->unload && is_any_of(dynamic, offset, unload_names))
+        note_unload(trail, map);
+    trail->exit = is_any_of(dynamic, offset, exit_names);
 }
 
 static enum found follow(struct walk *w, struct trail *trail)

@@ -234,10 +234,43 @@ static bool is_finalizer(const struct link_map *map, uintptr_t function)
     return count > 0;
 }
 
-struct name {
+/* Functions of ld.so and libc whose frames tell something. */
+enum landmark { NO_LANDMARK, UNLOADS, EXITS, CATCHES };
+
+/* A failing dlopen of something else can sweep an image out, so dlopen counts as an unload. The
+ * last two stand around every load and unload, also where libc itself unloads (NSS, iconv) without
+ * going through dlclose: ld.so's own or, once libc is there, libc's. _dl_fini does not use them. */
+static const struct name {
     const char *text;
     uint32_t hash; /* of DT_GNU_HASH: from 5381, times 33 plus each byte */
+    enum landmark landmark;
+} names[] = {
+    {"dlclose", 0x18a916eb, UNLOADS},
+    {"dlopen", 0xf9040207, UNLOADS},
+    {"dlmopen", 0x195fb394, UNLOADS},
+    {"exit", 0x7c967e3f, EXITS},
+    {"_dl_catch_exception", 0xe81ec1e4, CATCHES},
+    {"_dl_catch_error", 0x677f9a5f, CATCHES},
 };
+
+/* Where an image has them. A name may have several versions. */
+struct landmarks {
+    const struct link_map *map;
+    unsigned count;
+    struct {
+        uintptr_t begin, size;
+        enum landmark landmark;
+    } at[12];
+};
+
+static void add_landmark(struct landmarks *ret, const ElfW(Sym) *symbol, enum landmark landmark)
+{
+    if (ret->count == sizeof ret->at / sizeof *ret->at || symbol->st_shndx == SHN_UNDEF)
+        return;
+    ret->at[ret->count].begin = ret->map->l_addr + symbol->st_value;
+    ret->at[ret->count].size = symbol->st_size;
+    ret->at[ret->count++].landmark = landmark;
+}
 
 /* The table's filter: false means that no symbol has this hash. */
 static bool may_contain(const uint32_t *table, uint32_t hash)
@@ -248,59 +281,41 @@ static bool may_contain(const uint32_t *table, uint32_t hash)
     return word >> hash % bits & word >> (hash >> table[3]) % bits & 1;
 }
 
-/* The image's next symbol of this name after `index`, or its first for 0: a name may have several
- * versions. 0: there is none. */
-static uint32_t next_named(const struct dynamic *image, uint32_t index, const struct name *name)
+static void add_named(struct landmarks *ret, const struct dynamic *image, const struct name *name)
 {
     const uint32_t *table = image->hash;
     const uint32_t *buckets = table + 4 + table[2] * (sizeof(ElfW(Addr)) / sizeof *table);
     const uint32_t *chains = buckets + table[0];
-    uint32_t hash = index ? chains[index - table[1]] : 0;
-    if (index == 0 && !may_contain(table, name->hash))
-        return 0;
-    index = index ? index : buckets[name->hash % table[0]] - 1;
-    if (index + 1 < table[1])
-        return 0;
-    while (!(hash & 1)) {
-        hash = chains[++index - table[1]];
+    uint32_t index = buckets[name->hash % table[0]];
+    for (uint32_t hash = 0; index >= table[1] && !(hash & 1); index++) {
+        hash = chains[index - table[1]];
         if ((hash | 1) == (name->hash | 1) &&
             strcmp(image->strings + image->symbols[index].st_name, name->text) == 0)
-            return index;
+            add_landmark(ret, &image->symbols[index], name->landmark);
     }
-    return 0;
 }
 
-static bool has_symbols(const struct dynamic *image)
+static void find_landmarks(const struct link_map *map, struct landmarks *ret)
 {
-    return image->hash && image->hash[0] != 0 && image->symbols && image->strings;
+    struct dynamic image;
+    read_dynamic(map, &image);
+    ret->map = map;
+    ret->count = 0;
+    if (!image.hash || image.hash[0] == 0 || !image.symbols || !image.strings)
+        return;
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++)
+        if (may_contain(image.hash, names[n].hash))
+            add_named(ret, &image, &names[n]);
 }
 
-/* The image exports a function of this name that begins at this offset. */
-static bool is_named(const struct dynamic *image, uintptr_t offset, const struct name *name)
+/* The landmark that begins at this address. */
+static enum landmark landmark_at(const struct landmarks *in, uintptr_t function)
 {
-    uint32_t index = next_named(image, 0, name);
-    while (index && image->symbols[index].st_value != offset)
-        index = next_named(image, index, name);
-    return index != 0;
+    for (unsigned n = 0; n < in->count; n++)
+        if (in->at[n].begin == function)
+            return in->at[n].landmark;
+    return NO_LANDMARK;
 }
-
-static bool is_any_of(const struct dynamic *image, uintptr_t offset, const struct name *names)
-{
-    if (!has_symbols(image))
-        return false;
-    while (names->text && !is_named(image, offset, names))
-        names++;
-    return names->text != NULL;
-}
-
-/* A failing dlopen of something else can sweep an image out, so dlopen counts as an unload. */
-static const struct name unload_names[] = {
-    {"dlclose", 0x18a916eb}, {"dlopen", 0xf9040207}, {"dlmopen", 0x195fb394}, {NULL, 0}};
-static const struct name exit_names[] = {{"exit", 0x7c967e3f}, {NULL, 0}};
-/* What stands around every load and unload, also where libc itself unloads (NSS, iconv) without
- * going through dlclose: ld.so's own or, once libc is there, libc's. _dl_fini does not use it. */
-static const struct name catch_names[] = {
-    {"_dl_catch_exception", 0xe81ec1e4}, {"_dl_catch_error", 0x677f9a5f}, {NULL, 0}};
 
 /* ---- walking the stack ----------------------------------------------------------------------- */
 
@@ -391,56 +406,58 @@ struct trail {
     bool caught; /* the frame around all loads and unloads */
     bool exit;   /* exit(): the walk ends here */
     unsigned outside_loader;
-    /* The images of the last two frames, the last first, and what they say of themselves: the stack
-     * goes back and forth between libc and ld.so. */
-    struct seen_image {
-        const struct link_map *map;
-        struct dynamic dynamic;
-    } images[2];
-    uintptr_t exit_begin, exit_end; /* the code of exit() in the libc that unloads */
+    /* Those of the images of the last two frames, the last first: the stack goes back and forth
+     * between libc and ld.so. */
+    struct landmarks images[2];
+    uintptr_t exit_begin, exit_size; /* the code of exit() in the libc that unloads */
 };
 
 /* exit() calls __run_exit_handlers calls _dl_fini: close by means that it is the cause, even if a
  * future _dl_fini should use _dl_catch_exception too. */
 enum { EXIT_IS_CLOSE = 3 };
 
-static const struct dynamic *dynamic_of(struct trail *trail, const struct link_map *map)
+/* Without the memory of landmarks, which is most of it. */
+static void trail_begin(struct trail *trail)
+{
+    trail->unload = trail->caught = trail->exit = false;
+    trail->outside_loader = 0;
+    trail->images[0].map = trail->images[1].map = NULL;
+    trail->images[0].count = trail->images[1].count = 0;
+    trail->exit_begin = trail->exit_size = 0;
+}
+
+static const struct landmarks *landmarks_of(struct trail *trail, const struct link_map *map)
 {
     if (trail->images[0].map != map) {
-        struct seen_image last = trail->images[0];
+        struct landmarks last = trail->images[0];
         trail->images[0] = trail->images[1];
         trail->images[1] = last;
     }
-    if (trail->images[0].map != map) {
-        trail->images[0].map = map;
-        read_dynamic(map, &trail->images[0].dynamic);
-    }
-    return &trail->images[0].dynamic;
+    if (trail->images[0].map != map)
+        find_landmarks(map, &trail->images[0]);
+    return &trail->images[0];
 }
 
-static void note_unload(struct trail *trail, const struct link_map *map)
+/* The exit() that stands beside the dlclose or dlopen just met. */
+static void note_unload(struct trail *trail, const struct landmarks *landmarks)
 {
-    const struct dynamic *dynamic = dynamic_of(trail, map);
-    uint32_t index = next_named(dynamic, 0, exit_names);
-    const ElfW(Sym) *symbol = dynamic->symbols + index;
     trail->unload = true;
-    trail->exit_begin = index ? map->l_addr + symbol->st_value : 0;
-    trail->exit_end = index ? trail->exit_begin + symbol->st_size : 0;
+    for (unsigned n = 0; n < landmarks->count; n++)
+        if (landmarks->at[n].landmark == EXITS) {
+            trail->exit_begin = landmarks->at[n].begin;
+            trail->exit_size = landmarks->at[n].size;
+        }
 }
 
 static void note_frame(struct trail *trail, const struct walk *w)
 {
-    const struct link_map *map = w->module.map;
-    const struct dynamic *dynamic = dynamic_of(trail, map);
-    uintptr_t offset = w->row.function - map->l_addr;
-    if (!trail->unload && !trail->caught)
-        trail->caught = is_any_of(dynamic, offset, catch_names);
-    if (in_loader(&w->module))
-        return;
-    trail->outside_loader++;
-    if (!trail->unload && is_any_of(dynamic, offset, unload_names))
-        note_unload(trail, map);
-    trail->exit = is_any_of(dynamic, offset, exit_names);
+    const struct landmarks *landmarks = landmarks_of(trail, w->module.map);
+    enum landmark landmark = landmark_at(landmarks, w->row.function);
+    trail->outside_loader += !in_loader(&w->module);
+    if (landmark == UNLOADS && !trail->unload)
+        note_unload(trail, landmarks);
+    trail->caught |= landmark == CATCHES;
+    trail->exit = landmark == EXITS;
 }
 
 static enum found follow(struct walk *w, struct trail *trail)
@@ -470,13 +487,15 @@ static bool readable(uintptr_t address)
 enum { EXIT_SCAN_MOST = 8192 };
 
 /* Lost above an unload, in a host without unwind tables. exit() never returns, so a return address
- * into it is live wherever on the stack it stands; its call may be its last instruction. */
+ * into it is live wherever on the stack it stands; its call may be its last instruction. We keep
+ * the function's size and not its end: that is such an address, and would be found where an
+ * earlier walk has left it (seen). */
 static bool exit_is_further_out(const struct trail *trail, uintptr_t at)
 {
     for (unsigned n = 0; trail->exit_begin != 0 && n < EXIT_SCAN_MOST; n++, at += sizeof at) {
         if ((n == 0 || at % 4096 == 0) && !readable(at))
             return false;
-        if (word_at(at) > trail->exit_begin && word_at(at) <= trail->exit_end)
+        if (word_at(at) - trail->exit_begin - 1 < trail->exit_size)
             return true;
     }
     return false;
@@ -492,7 +511,8 @@ static enum found follow_or_scan(struct walk *w, struct trail *trail)
 
 static struct fini__sight see_from(struct walk w)
 {
-    struct trail trail = {.exit = false};
+    struct trail trail;
+    trail_begin(&trail);
     enum found end = follow_or_scan(&w, &trail);
     bool unload_unnamed = trail.caught && !trail.unload &&
                           (trail.exit ? trail.outside_loader > EXIT_IS_CLOSE : end == OUTERMOST);
@@ -854,11 +874,12 @@ uintptr_t fini__platform_process(void)
  * shows on the stack that exit() has begun. */
 static void look_around(struct walk w)
 {
-    struct trail trail = {.exit = false};
+    struct trail trail;
     if (fini__platform_exiting())
         return;
     if (process != &own_process && !atomic_load(&process->marked) && may_register(w))
         set_mark();
+    trail_begin(&trail);
     follow_or_scan(&w, &trail);
     if (trail.exit)
         fini__platform_set_exiting();

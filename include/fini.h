@@ -7,8 +7,10 @@
  * exit it must not, because other threads may still be inside it. The system calls the same
  * function for both and does not say which. libfini does.
  *
- * How to embed it. Add fini.h and fini.c (or libfini.a) to your library. Each image - a shared
- * library, a plugin, or the program - holds a copy of its own. All symbols are hidden: two images
+ * How to embed it. Add fini.h and fini.c to your library, fini.c as a file of its own; or link
+ * libfini.a. Each image - a shared library, a plugin, or the program - holds one copy of its own:
+ * static libraries that end up in one image together should use libfini.a. All symbols are
+ * hidden: two images
  * with two versions of libfini live in one process and never meet.
  *
  * Words. An image is one shared library, or the main program. It is finalized once, at the end of
@@ -84,9 +86,11 @@ typedef enum fini_reason {
  * Where the platform cannot tell, a finalizer is told FINI_EXIT: a leak is safer than a crash.
  *
  * Cost: in a hook, a short lock; elsewhere a walk up the stack, some microseconds: not for hot
- * paths. Not for signal handlers. Limits: the walk goes at most 256 frames up. On glibc an image
- * without unwind tables is looked through for 512 words of stack; a destructor with larger
- * locals than that is told FINI_RUNNING, hooks and handlers are always told the truth. */
+ * paths. Not for signal handlers. Limits: the walk goes at most 256 frames up. In an image without
+ * unwind tables, on glibc, it looks through 128 words of stack instead. A destructor whose locals
+ * are larger may then be told FINI_RUNNING, and ordinary code with large locals may be told what
+ * an earlier dlclose has left on the stack: in such an image ask in finalizer functions only.
+ * Hooks and the two handlers are always told the truth. */
 FINI_API fini_reason fini_why(void);
 
 /* Whether exit() is known to have begun in this process. Wait-free; any thread, any context,
@@ -97,6 +101,7 @@ FINI_API fini_reason fini_why(void);
  * the mark that the first image with libfini set, at the latest when one of them is finalized
  * for FINI_EXIT. Handlers newer than the mark still see false. Never true by mistake. Where all
  * such images are loaded at start-up, the mark is set by the first fini_add after main() has begun.
+ * A forked child begins anew: exit() of its parent is not its own.
  * In a dlmopen namespace of glibc it turns true only with the image's own finalization. */
 FINI_API bool fini_exiting(void);
 
@@ -104,7 +109,8 @@ FINI_API bool fini_exiting(void);
  * the parent do not exist here: do not join or stop them. Any thread; safe in signal handlers. */
 FINI_API bool fini_forked(void);
 
-/* "running", "unload", "unload at exit", "exit", "thread exit"; "unknown" for any other number. */
+/* "running", "unload", "unload at exit", "exit", "thread exit"; "unknown" for any other number. Any
+ * thread, any context, signal handlers included. */
 FINI_API const char *fini_reason_name(fini_reason reason);
 
 /* ---- hooks -------------------------------------------------------------------------------- */
@@ -139,7 +145,7 @@ struct fini_hook {
     struct fini_hook *fini__next;
     struct fini_hook **fini__link;
 };
-#define FINI_HOOK_INIT(fn, arg, when) { (fn), (arg), (when), 0, 0, NULL, NULL, NULL }
+#define FINI_HOOK_INIT(fn, arg, when) { (fn), (arg), (unsigned)(when), 0, 0, NULL, NULL, NULL }
 
 /* Add a hook. Hooks run once, newest first, in the thread that unloads the image or calls exit().
  *
@@ -148,12 +154,15 @@ struct fini_hook {
  * FINI_CLEAN_EXIT=1 in the environment, FINI_ON_UNLOAD hooks run at exit too, and are told
  * FINI_EXIT.
  *
- * Any thread; constructors; hooks. Not in a signal handler. Never allocates and cannot fail for
- * lack of memory; waits at most for another thread inside fini_add or fini_remove.
+ * Any thread; constructors; hooks. Not in a signal handler. Cannot fail for lack of memory: libc
+ * may allocate an entry in its list of exit handlers, at the first call in a process and at the
+ * image's first FINI_ON_EXIT_BEGIN hook, and without it the hook is added all the same. Waits at
+ * most for another thread inside fini_add or fini_remove.
  *
  * A hook may add and remove hooks, dlopen, dlclose, fork and exit. A hook that a hook adds runs
  * next, in the same finalization. When a hook calls exit(), the hooks after it run in that exit.
- * A hook must return or call exit(): no exception and no longjmp may leave it.
+ * A hook must return or call exit(): no exception and no longjmp may leave it. On glibc it is not
+ * cancelled while it runs in a finalizer.
  *
  * At unload the loader's lock is held (glibc): do not wait for a thread that needs it, for one
  * that calls dlopen, dlsym, dladdr or uses its first thread_local object.
@@ -186,7 +195,8 @@ FINI_API int fini_remove(struct fini_hook *hook);
 
 /* With no registration at all: an image that defines one of these has it called, after all its
  * hooks: the first for FINI_UNLOAD and FINI_UNLOAD_AT_EXIT, the second for FINI_EXIT and
- * FINI_UNLOAD_AT_EXIT (and then before the first). Hidden: a handler of the program or of another
+ * FINI_UNLOAD_AT_EXIT (and then before the first). With FINI_CLEAN_EXIT=1 the first is called for
+ * FINI_EXIT too, after the second. Hidden: a handler of the program or of another
  * library is never taken for this image's. Where they are all an image uses of libfini.a, link
  * with what `pkg-config --libs fini` says (-u fini_why), or nothing brings the archive in. */
 FINI_API void fini_unload_handler(void);

@@ -15,8 +15,9 @@
  *
  * exit() may come from a signal handler that interrupted the holder. Its pass then goes on
  * without the lock, in the knowledge that the holder never resumes. For that, `first` and
- * fini__next form a whole list between any two stores (hence the signal fence in link_at), and a
- * pass believes a hook only if its state says it is added.
+ * fini__next form a whole list between any two stores (hence the signal fences), a hook is ADDED
+ * only while it is on the list, and a pass believes only ADDED hooks. The rest (fini__link, `file`)
+ * may be half done; a forked child whose parent had another thread inside makes it anew (repair).
  *
  *   state        fini_add        fini_remove                pass
  *   otherwise    -> ADDED        ENOENT                     -
@@ -62,15 +63,18 @@ static void link_at(struct fini_hook **link, struct fini_hook *hook)
 {
     hook->fini__next = *link;
     hook->fini__link = link;
-    hook->fini__state = ADDED;
     if (*link)
         (*link)->fini__link = &hook->fini__next;
     atomic_signal_fence(memory_order_seq_cst);
     *link = hook;
+    atomic_signal_fence(memory_order_seq_cst);
+    hook->fini__state = ADDED;
 }
 
-static void unlink_hook(struct fini_hook *hook)
+static void unlink_hook(struct fini_hook *hook, unsigned new_state)
 {
+    hook->fini__state = new_state;
+    atomic_signal_fence(memory_order_seq_cst);
     for (int n = 0; n < FINI__LANES; n++)
         for (struct fini__pass *pass = hooks.lane[n].passes; pass; pass = pass->outer)
             if (pass->cursor == hook)
@@ -142,9 +146,30 @@ static void end_run(enum fini__lane lane, struct fini__run *run)
         hooks.lane[lane].runs = run->outer;
 }
 
-/* In a forked child: the other threads do not exist there. */
+/* A thread that the child lacks may have been anywhere in link_at and unlink_hook. */
+static void repair(void)
+{
+    struct fini_hook **link = &hooks.first;
+    hooks.file = NULL;
+    while (*link)
+        if ((*link)->fini__state != ADDED) {
+            *link = (*link)->fini__next;
+        } else {
+            (*link)->fini__link = link;
+            if (!hooks.file && (*link)->fini__file)
+                hooks.file = link;
+            link = &(*link)->fini__next;
+        }
+    if (!hooks.file)
+        hooks.file = link;
+}
+
+/* In a forked child: the other threads do not exist there. When this thread itself is inside the
+ * lock, because a signal handler forks, it will end what it has begun. */
 static void forget_other_threads(void)
 {
+    if (atomic_load_explicit(&hooks.lock.owner, memory_order_relaxed) == 0)
+        repair();
     for (int n = 0; n < FINI__LANES; n++)
         if (hooks.lane[n].thread != fini__platform_thread()) {
             hooks.lane[n].runs = NULL;
@@ -191,6 +216,7 @@ static int add_locked(struct fini_hook *hook)
     if (FINI_UNLIKELY(too_late(hook)))
         return FINI_EFINALIZING;
     bool first_is_file = hooks.file == &hooks.first;
+    hook->fini__file = NULL;
     link_at(&hooks.first, hook);
     if (first_is_file)
         hooks.file = &hook->fini__next;
@@ -237,8 +263,7 @@ void fini__hook_add_file(struct fini_hook *hook)
 static int remove_locked(struct fini_hook *hook)
 {
     if (hook->fini__state == ADDED) {
-        unlink_hook(hook);
-        hook->fini__state = 0;
+        unlink_hook(hook, 0);
         return FINI_OK;
     }
     uintptr_t thread;
@@ -303,8 +328,7 @@ static bool advance(enum fini__lane lane, struct fini__pass *pass, struct fini__
     end_run(lane, run);
     struct fini_hook *hook = next_wanted(pass);
     if (hook) {
-        unlink_hook(hook);
-        hook->fini__state = STARTED;
+        unlink_hook(hook, STARTED);
         run->hook = hook;
         ret->fn = hook->fn;
         ret->arg = hook->arg;
@@ -408,11 +432,8 @@ void fini__hooks_abandon(void)
 void fini__hooks_forget(void)
 {
     bool locked = fini__lock_take(&hooks.lock);
-    while (hooks.first) {
-        struct fini_hook *hook = hooks.first;
-        unlink_hook(hook);
-        hook->fini__state = 0;
-    }
+    while (hooks.first)
+        unlink_hook(hooks.first, 0);
     if (locked)
         fini__lock_drop(&hooks.lock);
 }

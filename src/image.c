@@ -7,7 +7,7 @@
  *
  *   unload   undo what libc knows of us | hooks | unload handler | forget
  *   both     undo what libc knows of us | hooks | exit handler, unload handler | forget
- *   exit     stay mapped, own exit handlers | hooks | exit handler
+ *   exit     stay mapped, own exit handlers | hooks | exit handler (unload handler: clean exit)
  *   in doubt undo what libc knows of us | hooks for exit | exit handler | forget
  *
  * A hook that calls exit() never returns, and the loader does not call the finalizer a second
@@ -137,6 +137,7 @@ static void finalize(fini_reason why, bool exit_seen)
 FINI_COLD void fini__image_finalize(const void *frame)
 {
     int saved = errno;
+    fini__hooks_abandon(); /* an early hook of this thread that has called exit() */
     read_settings();
     struct fini__sight sight = fini__platform_see(frame);
     finalize(fini__reason_of(sight), sight.by_exit && !sight.by_unload);

@@ -32,6 +32,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "../platform.h"
@@ -69,16 +70,19 @@ static bool stored(const sigset_t *set)
  * at the end of its list: overlapped reloads would leak 33 bytes each. A change of its layout
  * changes its name. */
 struct process {
-    sigset_t mark; /* filled by exit() itself when it reaches our handler */
-    _Atomic unsigned exiting;
-    _Atomic unsigned marked; /* the handler is registered */
     _Atomic uintptr_t numbers; /* how many processes of this line of descent have been numbered */
     struct place { /* where exit() has a finalizer called from; sp 0: not seen yet */
         _Atomic uintptr_t pc, sp, outer_slot, outer_pc;
+        atomic_bool in_malloc; /* exit() was called from a signal handler that interrupted it */
     } exit;
     struct forgotten {
         _Atomic uintptr_t number; /* of this process; 0: a child that has none yet */
-    } *forget; /* a page that is cleared in forked children; NULL: there is none */
+        sigset_t mark;            /* filled by exit() itself when it reaches our handler */
+        _Atomic unsigned exiting;
+        _Atomic unsigned marked;        /* the handler is registered */
+        _Atomic uintptr_t exit_thread; /* in a static program: who has called exit() */
+    } *forgotten; /* on a page that is cleared in forked children: exit() begins anew there */
+    bool forgets; /* there is such a page */
 };
 
 /* libc keeps this string for us after the image is gone, and forgets it at exec. Reading costs 23
@@ -86,7 +90,8 @@ struct process {
 static const char process_name[] = "libfini process 1";
 static const char process_prefix[] = "/libfini/";
 
-static struct process own_process; /* where there is no memory for a shared one */
+static struct forgotten own_forgotten;
+static struct process own_process = {.forgotten = &own_forgotten}; /* where there is no memory */
 static struct process *process = &own_process;
 
 /* ---- which image is at an address ------------------------------------------------------------ */
@@ -235,7 +240,7 @@ static bool is_finalizer(const struct link_map *map, uintptr_t function)
 }
 
 /* Functions of ld.so and libc whose frames tell something. */
-enum landmark { NO_LANDMARK, UNLOADS, EXITS, CATCHES };
+enum landmark { NO_LANDMARK, UNLOADS, EXITS, CATCHES, ALLOCATES };
 
 /* A failing dlopen of something else can sweep an image out, so dlopen counts as an unload. The
  * last two stand around every load and unload, also where libc itself unloads (NSS, iconv) without
@@ -251,6 +256,10 @@ static const struct name {
     {"exit", 0x7c967e3f, EXITS},
     {"_dl_catch_exception", 0xe81ec1e4, CATCHES},
     {"_dl_catch_error", 0x677f9a5f, CATCHES},
+    {"malloc", 0x0d39ad3d, ALLOCATES},
+    {"calloc", 0xf5e616f3, ALLOCATES},
+    {"realloc", 0x3de00ec7, ALLOCATES},
+    {"free", 0x7c96f087, ALLOCATES},
 };
 
 /* Where an image has them. A name may have several versions. */
@@ -260,7 +269,7 @@ struct landmarks {
     struct {
         uintptr_t begin, size;
         enum landmark landmark;
-    } at[12];
+    } at[20];
 };
 
 static void add_landmark(struct landmarks *ret, const ElfW(Sym) *symbol, enum landmark landmark)
@@ -335,7 +344,8 @@ struct walk {
 
 enum found { FOUND, OUTERMOST, LOST };
 
-static uintptr_t word_at(uintptr_t address)
+/* Not for sanitizers: it looks at frames that are not ours. */
+__attribute__((no_sanitize("address"))) static uintptr_t word_at(uintptr_t address)
 {
     return *(const uintptr_t *)address;
 }
@@ -546,14 +556,56 @@ static void note_place(struct place *exit, struct walk w)
     atomic_store_explicit(&exit->sp, inner.sp, memory_order_relaxed);
 }
 
+/* Where a signal handler returns to: mov $15, %rax; syscall (rt_sigreturn). Debuggers know it by
+ * these bytes as well. */
+static bool is_signal_return(const struct walk *w)
+{
+    static const unsigned char code[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
+    return w->module.map && memcmp((const void *)w->pc, code, sizeof code) == 0;
+}
+
+/* There the kernel has left what it interrupted. */
+static struct walk walk_interrupted(const struct walk *handler_returned)
+{
+    const ucontext_t *context = (const ucontext_t *)handler_returned->sp;
+    const greg_t *registers = context->uc_mcontext.gregs;
+    return (struct walk){.pc = (uintptr_t)registers[REG_RIP] + 1, /* not behind a call */
+                         .sp = (uintptr_t)registers[REG_RSP],
+                         .fp = (uintptr_t)registers[REG_RBP],
+                         .fp_known = true};
+}
+
+/* Further out than a signal handler stands a function of malloc, which may hold its locks. */
+static bool interrupts_malloc(struct walk w)
+{
+    struct trail trail;
+    bool interrupted = false;
+    trail_begin(&trail);
+    for (unsigned n = 0; n < FRAMES_MOST; n++) {
+        enum found found = walk_look(&w);
+        if (found == FOUND && interrupted &&
+            landmark_at(landmarks_of(&trail, w.module.map), w.row.function) == ALLOCATES)
+            return true;
+        if (found == FOUND && walk_up(&w))
+            continue;
+        if (!is_signal_return(&w))
+            return false;
+        w = walk_interrupted(&w);
+        interrupted = true;
+    }
+    return false;
+}
+
 FINI_COLD struct fini__sight fini__platform_see(const void *frame)
 {
     struct walk w = walk_from(frame);
     if (same_place(&process->exit, &w))
         return (struct fini__sight){.finalizer = true, .by_exit = true, .exit_around = true};
     struct fini__sight sight = see_from(w);
-    if (sight.by_exit)
+    if (sight.by_exit) {
+        atomic_store(&process->exit.in_malloc, interrupts_malloc(w));
         note_place(&process->exit, w);
+    }
     return sight;
 }
 
@@ -625,7 +677,9 @@ static struct fini__sight scan(const struct walk *w)
  * them and just before the finalizers. */
 static struct fini__sight see_static(void)
 {
-    return (struct fini__sight){.finalizer = fini__platform_exiting(), .by_exit = true};
+    uintptr_t exit_thread = atomic_load(&process->forgotten->exit_thread);
+    return (struct fini__sight){.finalizer = exit_thread == fini__platform_thread(),
+                                .by_exit = true};
 }
 
 FINI_COLD struct fini__sight fini__platform_see_around(const void *frame)
@@ -681,8 +735,8 @@ static struct process *make_process(void)
     if (memory == MAP_FAILED)
         return NULL;
     struct process *made = (struct process *)(void *)memory;
-    if (madvise(memory + page, page, MADV_WIPEONFORK) == 0)
-        made->forget = (struct forgotten *)(void *)(memory + page);
+    made->forgets = madvise(memory + page, page, MADV_WIPEONFORK) == 0;
+    made->forgotten = (struct forgotten *)(void *)(memory + page);
     if (!has_loader() || publish_process(made))
         return made;
     munmap(memory, 2 * page);
@@ -721,12 +775,20 @@ static bool may_register(struct walk w)
     return !has_loader() || main_has_begun(&w);
 }
 
+/* In a static program our code is as immortal as libc's, and can note the thread too. */
+static void note_exit(void *mark)
+{
+    sigfillset(mark);
+    atomic_store(&process->forgotten->exit_thread, fini__platform_thread());
+}
+
 static void set_mark(void)
 {
     unsigned unmarked = 0;
-    if (atomic_compare_exchange_strong(&process->marked, &unmarked, 1) &&
-        __cxa_atexit(store, &process->mark, &process->mark) != 0)
-        atomic_store(&process->marked, 0);
+    if (atomic_compare_exchange_strong(&process->forgotten->marked, &unmarked, 1) &&
+        __cxa_atexit(has_loader() ? store : note_exit, &process->forgotten->mark,
+                     &process->forgotten->mark) != 0)
+        atomic_store(&process->forgotten->marked, 0);
 }
 
 FINI_COLD FINI_NOINLINE static void try_to_set_mark(void)
@@ -737,19 +799,19 @@ FINI_COLD FINI_NOINLINE static void try_to_set_mark(void)
 
 void fini__platform_watch_exit(void)
 {
-    if (FINI_UNLIKELY(!atomic_load_explicit(&process->marked, memory_order_relaxed)))
+    if (FINI_UNLIKELY(!atomic_load_explicit(&process->forgotten->marked, memory_order_relaxed)))
         try_to_set_mark();
 }
 
 bool fini__platform_exiting(void)
 {
-    return stored(&process->mark) ||
-           atomic_load_explicit(&process->exiting, memory_order_relaxed) != 0;
+    return stored(&process->forgotten->mark) ||
+           atomic_load_explicit(&process->forgotten->exiting, memory_order_relaxed) != 0;
 }
 
 void fini__platform_set_exiting(void)
 {
-    atomic_store_explicit(&process->exiting, 1, memory_order_relaxed);
+    atomic_store_explicit(&process->forgotten->exiting, 1, memory_order_relaxed);
 }
 
 /* ---- handlers that exit() may be running while the image goes -------------------------------- */
@@ -765,6 +827,7 @@ struct exit_call {
     _Atomic uintptr_t remover; /* the thread that takes the handler back... */
     bool was_there;            /* ... and has found it */
     _Atomic uintptr_t runner;  /* the thread of exit() that has called it */
+    _Atomic uintptr_t process; /* where it was armed or called: a child must not wait for it */
     char owner, returned_owner; /* for their addresses */
 };
 
@@ -772,6 +835,7 @@ FINI_COLD static void exit_call_run(void *arg)
 {
     struct exit_call *call = arg;
     uintptr_t self = fini__platform_thread();
+    atomic_store(&call->process, fini__platform_process());
     if (atomic_load(&call->remover) == self) {
         call->was_there = true;
         return;
@@ -789,6 +853,7 @@ static void exit_call_arm(struct exit_call *call)
     call->was_there = false;
     atomic_store(&call->remover, 0);
     atomic_store(&call->runner, 0);
+    atomic_store(&call->process, fini__platform_process());
     if (__cxa_atexit(store, &call->returned, &call->returned_owner) == 0) {
         if (__cxa_atexit(exit_call_run, call, &call->owner) == 0)
             return;
@@ -802,7 +867,8 @@ static void exit_call_arm(struct exit_call *call)
 static void exit_call_wait(const struct exit_call *call)
 {
     for (unsigned round = 0; !stored(&call->returned); round++) {
-        if (atomic_load(&call->runner) == fini__platform_thread())
+        if (atomic_load(&call->runner) == fini__platform_thread() ||
+            atomic_load(&call->process) != fini__platform_process())
             return;
         fini__platform_pause(round);
     }
@@ -815,10 +881,9 @@ static void exit_call_disarm(struct exit_call *call)
         return;
     atomic_store(&call->remover, fini__platform_thread());
     __cxa_finalize(&call->owner);
-    if (call->was_there)
-        __cxa_finalize(&call->returned_owner);
-    else
+    if (!call->was_there)
         exit_call_wait(call);
+    __cxa_finalize(&call->returned_owner);
 }
 
 static struct exit_call early = {.fn = fini__image_exit_begins};
@@ -839,10 +904,10 @@ void fini__platform_early_exit(void)
 
 FINI_COLD void fini__platform_resume_at_exit(bool on)
 {
-    if (on) {
+    if (on && !atomic_load(&process->exit.in_malloc)) {
         atomic_store(&resume.armed, false); /* exit() may have taken it, below on this stack */
         exit_call_arm(&resume);
-    } else {
+    } else if (!on) {
         exit_call_disarm(&resume);
     }
 }
@@ -857,14 +922,14 @@ static uintptr_t number_process(struct process *p)
 {
     uintptr_t none = 0;
     uintptr_t number = 1 + atomic_fetch_add(&p->numbers, 1);
-    return atomic_compare_exchange_strong(&p->forget->number, &none, number) ? number : none;
+    return atomic_compare_exchange_strong(&p->forgotten->number, &none, number) ? number : none;
 }
 
 uintptr_t fini__platform_process(void)
 {
-    if (!process->forget)
+    if (!process->forgets)
         return (uintptr_t)getpid();
-    uintptr_t number = atomic_load_explicit(&process->forget->number, memory_order_relaxed);
+    uintptr_t number = atomic_load_explicit(&process->forgotten->number, memory_order_relaxed);
     return number != 0 ? number : number_process(process);
 }
 
@@ -877,7 +942,7 @@ static void look_around(struct walk w)
     struct trail trail;
     if (fini__platform_exiting())
         return;
-    if (process != &own_process && !atomic_load(&process->marked) && may_register(w))
+    if (process != &own_process && !atomic_load(&process->forgotten->marked) && may_register(w))
         set_mark();
     trail_begin(&trail);
     follow_or_scan(&w, &trail);
@@ -901,7 +966,11 @@ FINI_COLD FINI_CONSTRUCTOR static void call_loaded(void)
 
 FINI_COLD FINI_DESTRUCTOR static void call_finalize(void)
 {
+    int cancel_state;
+    /* A hook that is cancelled in dlclose would leave the loader's lock locked for ever. */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     fini__image_finalize(FINI_FRAME());
+    pthread_setcancelstate(cancel_state, NULL);
     FINI_NO_TAIL_CALL();
 }
 
@@ -923,11 +992,13 @@ static bool has_memory(void)
 
 /* A library that this one depends on may dlclose it from its own, later, finalizer. The loader
  * keeps an image that has thread-local destructors outstanding, and the exiting thread's have all
- * run, so this one stays outstanding. dlopen(RTLD_NOLOAD) would run constructors again here. */
+ * run, so this one stays outstanding. Not by dlopen: see PLATFORMS.md. Not when exit() was called
+ * from a signal handler that interrupted malloc: calloc would wait for ever. */
 FINI_COLD void fini__platform_stay_mapped(void)
 {
     static sigset_t anything;
-    if (__cxa_thread_atexit_impl && has_loader() && has_memory())
+    if (__cxa_thread_atexit_impl && has_loader() &&
+        !atomic_load(&process->exit.in_malloc) && has_memory())
         __cxa_thread_atexit_impl(store, &anything, &anything);
 }
 
@@ -948,6 +1019,8 @@ FINI_COLD unsigned long fini__platform_thread_number(void)
     return (unsigned long)syscall(SYS_gettid);
 }
 
+/* System calls and not libc's functions, here and below: those are cancellation points, and the
+ * thread may be inside the loader's lock. */
 FINI_COLD void fini__platform_pause(unsigned round)
 {
     const unsigned yields = 16;
@@ -955,7 +1028,7 @@ FINI_COLD void fini__platform_pause(unsigned round)
     if (round < yields)
         sched_yield();
     else
-        nanosleep(&nap, NULL);
+        syscall(SYS_nanosleep, &nap, NULL);
 }
 
 FINI_COLD bool fini__platform_setting(const char *name)
@@ -966,8 +1039,7 @@ FINI_COLD bool fini__platform_setting(const char *name)
 
 FINI_COLD void fini__platform_print(const char *text, size_t length)
 {
-    if (write(STDERR_FILENO, text, length) < 0)
-        return;
+    syscall(SYS_write, STDERR_FILENO, text, length);
 }
 
 FINI_COLD const char *fini__platform_image_name(void)

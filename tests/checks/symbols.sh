@@ -6,10 +6,11 @@
 
 # What fini.c may ask for. Each is in libc since glibc 2.17, or weak in fini.c. A name more here is
 # a decision: does it exist in old glibc, in a static program, and may it be called there?
-libc='bindtextdomain dladdr1 _dl_find_object __cxa_atexit __cxa_finalize __cxa_thread_atexit_impl
-__errno_location free getpagesize getpid madvise malloc mmap munmap nanosleep
-program_invocation_name pthread_self _r_debug sched_yield secure_getenv sigemptyset sigfillset
-snprintf strcmp strncmp strtoul syscall write memcmp memcpy memset strlen'
+libc='bindtextdomain dladdr1 _dl_find_object __cxa_atexit __cxa_finalize
+__cxa_thread_atexit_impl __errno_location free getpagesize getpid madvise malloc mmap
+munmap nanosleep program_invocation_name pthread_self pthread_setcancelstate _r_debug
+sched_yield secure_getenv sigemptyset sigfillset snprintf strcmp strncmp strtoul syscall
+write memcmp memcpy memset strlen bcmp'
 # What compilers and start files add.
 added='_GLOBAL_OFFSET_TABLE_ __stack_chk_fail _ITM_deregisterTMCloneTable
 _ITM_registerTMCloneTable __gmon_start__ __dso_handle'

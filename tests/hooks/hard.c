@@ -38,7 +38,7 @@ static int status_of(pid_t child)
     return status;
 }
 
-/* ---- exit() where malloc stood ------------------------------------------------------------------ */
+/* ---- exit() where malloc stood --------------------------------------------------------------- */
 
 static void *rest(void *arg)
 {
@@ -84,7 +84,7 @@ CASE(exit_where_a_signal_interrupted_malloc, .timeout = 30, .expect = "20 times\
     say("20 times");
 }
 
-/* ---- a child of a process whose other thread is inside ------------------------------------------ */
+/* ---- a child of a process whose other thread is inside --------------------------------------- */
 
 static void nothing(void *arg, fini_reason why)
 {
@@ -128,7 +128,7 @@ CASE(fork_while_another_thread_adds, .timeout = 60)
     free(fini_remove(hook) == FINI_OK ? hook : NULL);
 }
 
-/* ---- a child of a process that exits -------------------------------------------------------------- */
+/* ---- a child of a process that exits --------------------------------------------------------- */
 
 static struct {
     void *plugin;
@@ -180,7 +180,7 @@ CASE(child_of_a_process_in_an_early_hook, .ends = true, .timeout = 20,
     exit(0);
 }
 
-/* ---- cancellation ----------------------------------------------------------------------------------- */
+/* ---- cancellation ---------------------------------------------------------------------------- */
 
 static void *close_when_cancelled(void *plugin)
 {

@@ -57,6 +57,13 @@ static struct {
     .file = &hooks.first,
 };
 
+/* `locked`: what fini__lock_take said; false when this thread held it, below a signal handler. */
+static void let_go(bool locked)
+{
+    if (locked)
+        fini__lock_drop(&hooks.lock);
+}
+
 /* ---- the list -------------------------------------------------------------------------------- */
 
 static void link_at(struct fini_hook **link, struct fini_hook *hook)
@@ -254,8 +261,7 @@ void fini__hook_add_file(struct fini_hook *hook)
     bool added = hook->fini__state == 0 && !hooks.sealed;
     if (added)
         link_at(place_in_file(hook), hook);
-    if (locked)
-        fini__lock_drop(&hooks.lock);
+    let_go(locked);
     if (added && (hook->when & FINI_ON_EXIT_BEGIN))
         fini__platform_early_exit();
 }
@@ -334,8 +340,7 @@ static bool advance(enum fini__lane lane, struct fini__pass *pass, struct fini__
         ret->arg = hook->arg;
         begin_run(lane, run);
     }
-    if (locked)
-        fini__lock_drop(&hooks.lock);
+    let_go(locked);
     return hook != NULL;
 }
 
@@ -346,8 +351,7 @@ static void begin_pass(enum fini__lane lane, struct fini__pass *pass)
     pass->outer = hooks.lane[lane].passes;
     hooks.lane[lane].passes = pass;
     hooks.lane[lane].thread = fini__platform_thread();
-    if (locked)
-        fini__lock_drop(&hooks.lock);
+    let_go(locked);
 }
 
 static void end_pass(enum fini__lane lane, struct fini__pass *pass)
@@ -355,8 +359,7 @@ static void end_pass(enum fini__lane lane, struct fini__pass *pass)
     bool locked = fini__lock_take(&hooks.lock);
     if (hooks.lane[lane].passes == pass)
         hooks.lane[lane].passes = pass->outer;
-    if (locked)
-        fini__lock_drop(&hooks.lock);
+    let_go(locked);
 }
 
 /* Runs the hooks for these moments and counts them. Never returns when a hook calls exit(). */
@@ -380,13 +383,11 @@ void fini__hooks_call(void (*handler)(void), fini_reason why)
     struct fini__run run = {.why = why};
     bool locked = fini__lock_take(&hooks.lock);
     begin_run(FINI__LANE_FINAL, &run);
-    if (locked)
-        fini__lock_drop(&hooks.lock);
+    let_go(locked);
     handler();
     locked = fini__lock_take(&hooks.lock);
     end_run(FINI__LANE_FINAL, &run);
-    if (locked)
-        fini__lock_drop(&hooks.lock);
+    let_go(locked);
 }
 
 /* ---- finalization ---------------------------------------------------------------------------- */
@@ -398,16 +399,14 @@ void fini__hooks_seal(unsigned moments)
     hooks.sealed_for = moments;
     hooks.sealed_by = fini__platform_thread();
     hooks.sealed = true;
-    if (locked)
-        fini__lock_drop(&hooks.lock);
+    let_go(locked);
 }
 
 bool fini__hooks_any(void)
 {
     bool locked = fini__lock_take(&hooks.lock);
     bool any = hooks.first != NULL;
-    if (locked)
-        fini__lock_drop(&hooks.lock);
+    let_go(locked);
     return any;
 }
 
@@ -423,8 +422,7 @@ void fini__hooks_abandon(void)
         for (struct fini__run *run = hooks.lane[n].runs; run; run = run->outer)
             run->abandoned = true;
     }
-    if (locked)
-        fini__lock_drop(&hooks.lock);
+    let_go(locked);
 }
 
 /* At unload, last: hooks that were for another reason may live in memory that outlives the image,
@@ -434,8 +432,7 @@ void fini__hooks_forget(void)
     bool locked = fini__lock_take(&hooks.lock);
     while (hooks.first)
         unlink_hook(hooks.first, 0);
-    if (locked)
-        fini__lock_drop(&hooks.lock);
+    let_go(locked);
 }
 
 /* What the innermost hook of this thread was told; FINI_RUNNING outside hooks. */
@@ -444,7 +441,6 @@ fini_reason fini__hooks_why(void)
     bool locked = fini__lock_take(&hooks.lock);
     const struct fini__run *run = run_of_thread(fini__platform_thread());
     fini_reason why = run ? run->why : FINI_RUNNING;
-    if (locked)
-        fini__lock_drop(&hooks.lock);
+    let_go(locked);
     return why;
 }

@@ -493,6 +493,12 @@ static bool readable(uintptr_t address)
     return syscall(SYS_rt_sigprocmask, ~0, address, NULL, 8) == -1 && errno == EINVAL;
 }
 
+/* For a scan upwards: asks once a page. */
+static bool still_readable(uintptr_t at, bool first)
+{
+    return (!first && at % 4096 != 0) || readable(at);
+}
+
 /* How far to look for exit() beyond a frame without unwind tables, in words of stack. */
 enum { EXIT_SCAN_MOST = 8192 };
 
@@ -503,7 +509,7 @@ enum { EXIT_SCAN_MOST = 8192 };
 static bool exit_is_further_out(const struct trail *trail, uintptr_t at)
 {
     for (unsigned n = 0; trail->exit_begin != 0 && n < EXIT_SCAN_MOST; n++, at += sizeof at) {
-        if ((n == 0 || at % 4096 == 0) && !readable(at))
+        if (!still_readable(at, n == 0))
             return false;
         if (word_at(at) - trail->exit_begin - 1 < trail->exit_size)
             return true;
@@ -665,7 +671,7 @@ static struct fini__sight scan(const struct walk *w)
 {
     struct fini__sight sight = {.finalizer = false};
     for (uintptr_t at = w->sp, n = 0; n < SCAN_MOST; at += sizeof(uintptr_t), n++) {
-        if ((n == 0 || at % 4096 == 0) && !readable(at))
+        if (!still_readable(at, n == 0))
             break;
         if (is_finalizer_call(word_at(at)) && see_loader_at(at, w->sp, w->fp, &sight))
             return sight;
@@ -686,7 +692,6 @@ FINI_COLD struct fini__sight fini__platform_see_around(const void *frame)
 {
     struct walk w = walk_from(frame);
     struct module own = {.map = NULL};
-    bool called_by_loader = false;
     if (!has_loader())
         return see_static();
     if (!find_module(own_address(), &own))
@@ -700,9 +705,8 @@ FINI_COLD struct fini__sight fini__platform_see_around(const void *frame)
         uintptr_t function = inside(&own, w.pc) ? w.row.function : 0;
         if (!walk_up(&w))
             break;
-        called_by_loader = function != 0 && is_finalizer(own.map, function) &&
-                           find_module(w.pc, &w.module) && in_loader(&w.module);
-        if (called_by_loader)
+        if (function != 0 && is_finalizer(own.map, function) && find_module(w.pc, &w.module) &&
+            in_loader(&w.module))
             return see_from(w);
     }
     return (struct fini__sight){.finalizer = false};
@@ -782,25 +786,26 @@ static void note_exit(void *mark)
     atomic_store(&process->forgotten->exit_thread, fini__platform_thread());
 }
 
-static void set_mark(void)
+static void try_to_set_mark(struct walk w)
 {
     unsigned unmarked = 0;
+    if (process == &own_process || atomic_load(&process->forgotten->marked) || !may_register(w))
+        return;
     if (atomic_compare_exchange_strong(&process->forgotten->marked, &unmarked, 1) &&
         __cxa_atexit(has_loader() ? store : note_exit, &process->forgotten->mark,
                      &process->forgotten->mark) != 0)
         atomic_store(&process->forgotten->marked, 0);
 }
 
-FINI_COLD FINI_NOINLINE static void try_to_set_mark(void)
+FINI_COLD FINI_NOINLINE static void try_to_set_mark_here(void)
 {
-    if (process != &own_process && may_register(walk_from(FINI_FRAME())))
-        set_mark();
+    try_to_set_mark(walk_from(FINI_FRAME()));
 }
 
 void fini__platform_watch_exit(void)
 {
     if (FINI_UNLIKELY(!atomic_load_explicit(&process->forgotten->marked, memory_order_relaxed)))
-        try_to_set_mark();
+        try_to_set_mark_here();
 }
 
 bool fini__platform_exiting(void)
@@ -942,8 +947,7 @@ static void look_around(struct walk w)
     struct trail trail;
     if (fini__platform_exiting())
         return;
-    if (process != &own_process && !atomic_load(&process->forgotten->marked) && may_register(w))
-        set_mark();
+    try_to_set_mark(w);
     trail_begin(&trail);
     follow_or_scan(&w, &trail);
     if (trail.exit)

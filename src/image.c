@@ -56,7 +56,7 @@ static void read_settings(void)
     settings.read = true;
 }
 
-FINI_COLD void fini__image_loaded(void)
+void fini__image_loaded(void)
 {
     loaded_in = fini__platform_process();
     read_settings();
@@ -134,7 +134,7 @@ static void finalize(fini_reason why, bool exit_seen)
     atomic_store_explicit(&ending.thread, 0, memory_order_relaxed);
 }
 
-FINI_COLD void fini__image_finalize(const void *frame)
+void fini__image_finalize(const void *frame)
 {
     int saved = errno;
     fini__hooks_abandon(); /* an early hook of this thread that has called exit() */
@@ -144,7 +144,7 @@ FINI_COLD void fini__image_finalize(const void *frame)
     errno = saved;
 }
 
-FINI_COLD void fini__image_resume(void)
+void fini__image_resume(void)
 {
     int saved = errno;
     if (atomic_load_explicit(&ending.thread, memory_order_relaxed) == fini__platform_thread()) {
@@ -157,7 +157,7 @@ FINI_COLD void fini__image_resume(void)
     errno = saved;
 }
 
-FINI_COLD void fini__image_exit_begins(void)
+void fini__image_exit_begins(void)
 {
     int saved = errno;
     unsigned ran = 0;
@@ -176,7 +176,7 @@ static fini_reason known_why(void)
     return why;
 }
 
-FINI_COLD FINI_NOINLINE fini_reason fini_why(void)
+FINI_NOINLINE fini_reason fini_why(void)
 {
     int saved = errno;
     fini_reason why = known_why();

@@ -39,7 +39,7 @@ static const char *tail(const char *name, size_t most)
     return length > most ? name + (length - most) : name;
 }
 
-FINI_COLD void fini__trace_finalization(fini_reason why, unsigned hooks_run)
+void fini__trace_finalization(fini_reason why, unsigned hooks_run)
 {
     struct line line = {.length = 0};
     put(&line, "fini: ");

@@ -13,7 +13,8 @@ cp "$source/include/fini.h" "$output/fini.h.new"
 version=$(sed -n 's/^#define FINI_VERSION "\(.*\)"$/\1/p' "$source/include/fini.h")
 
 files="src/error.c src/reason.c src/lock.c src/hooks.c src/trace.c src/image.c
-src/platform/unwind.c src/platform/glibc.c src/platform/none.c"
+src/platform/unwind.c src/platform/objects.c src/platform/stack.c src/platform/glibc.c
+src/platform/none.c"
 
 {
     echo "/* SPDX-License-Identifier: MIT"
@@ -24,6 +25,17 @@ src/platform/unwind.c src/platform/glibc.c src/platform/none.c"
     # What a platform file needs to ask of libc has to come before the first header.
     echo "#ifndef _GNU_SOURCE"
     echo "#define _GNU_SOURCE"
+    echo "#endif"
+    # One file has no need of functions that cross files; and its size counts more than its speed.
+    # The unit tests, which bring a platform of their own, have two files.
+    echo "#if defined(__GNUC__) && !defined(FINI_PLATFORM_FAKE)"
+    echo "#define FINI_INTERNAL static __attribute__((unused))"
+    echo "#endif"
+    echo "#if defined(__clang__)"
+    echo "#pragma clang attribute push(__attribute__((minsize)), apply_to = function)"
+    echo "#elif defined(__GNUC__)"
+    echo "#pragma GCC push_options"
+    echo "#pragma GCC optimize(\"Os\")"
     echo "#endif"
     for file in $files; do
         printf '%s\n' "$file"
@@ -58,6 +70,11 @@ src/platform/unwind.c src/platform/glibc.c src/platform/none.c"
         }
         { emit(source "/" $0, $0) }
     '
+    echo "#if defined(__clang__)"
+    echo "#pragma clang attribute pop"
+    echo "#elif defined(__GNUC__)"
+    echo "#pragma GCC pop_options"
+    echo "#endif"
 } > "$output/fini.c.new"
 mv "$output/fini.h.new" "$output/fini.h"
 mv "$output/fini.c.new" "$output/fini.c"

@@ -6,11 +6,9 @@
 
 # What fini.c may ask for. Each is in libc since glibc 2.17, or weak in fini.c. A name more here is
 # a decision: does it exist in old glibc, in a static program, and may it be called there?
-libc='bindtextdomain dladdr1 _dl_find_object __cxa_atexit __cxa_finalize
-__cxa_thread_atexit_impl __errno_location free getpagesize getpid madvise malloc mmap
-munmap nanosleep program_invocation_name pthread_self pthread_setcancelstate _r_debug
-sched_yield secure_getenv sigemptyset sigfillset snprintf strcmp strncmp strtoul syscall
-write memcmp memcpy memset strlen bcmp'
+libc='bindtextdomain _dl_find_object __cxa_atexit __cxa_finalize __cxa_thread_atexit_impl
+__errno_location free getauxval malloc mmap pthread_self pthread_setcancelstate _r_debug
+secure_getenv sigfillset syscall memcmp memcpy memset strlen bcmp'
 # What compilers and start files add.
 added='_GLOBAL_OFFSET_TABLE_ __stack_chk_fail _ITM_deregisterTMCloneTable
 _ITM_registerTMCloneTable __gmon_start__ __dso_handle'
@@ -122,7 +120,7 @@ case_asks_only_libc() # timeout=60
 # A static program lacks them; a plugin on an old system may.
 case_these_are_weak() {
     object gcc -O2
-    for name in bindtextdomain dladdr1 _dl_find_object __cxa_thread_atexit_impl \
+    for name in bindtextdomain _dl_find_object __cxa_thread_atexit_impl \
         _r_debug; do
         nm -u "$work/fini.o" | grep -qxE " *w $name" || fail "not weak: $name"
     done

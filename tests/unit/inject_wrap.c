@@ -30,16 +30,13 @@ typedef void handler(void *);
 WRAP(void *, malloc, (size_t size), (size), false, NULL)
 WRAP(void *, mmap, (void *at, size_t size, int use, int flags, int fd, off_t offset),
      (at, size, use, flags, fd, offset), false, MAP_FAILED)
-WRAP(int, munmap, (void *at, size_t size), (at, size), false, -1)
 WRAP(int, __cxa_atexit, (handler *fn, void *arg, void *owner), (fn, arg, owner), false, -1)
 WRAP(char *, bindtextdomain, (const char *domain, const char *folder), (domain, folder), false,
      NULL)
-WRAP(int, madvise, (void *at, size_t size, int advice), (at, size, advice), false, -1)
 WRAP(int, _dl_find_object, (void *at, struct dl_find_object *ret), (at, ret), true, -1)
 WRAP(int, dladdr1, (const void *at, Dl_info *info, void **extra, int flags),
      (at, info, extra, flags), true, 0)
 WRAP(char *, secure_getenv, (const char *name), (name), false, NULL)
-WRAP(ssize_t, write, (int fd, const void *data, size_t size), (fd, data, size), false, -1)
 
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the loader has loaded.
+ *
+ * Decides: how an address becomes an object, and a function of libc or ld.so a landmark
+ * (objects.c). Leaves to others: the walk up the stack (stack.c), the tables' format (unwind.c).
+ */
+#ifndef FINI_OBJECTS_H
+#define FINI_OBJECTS_H
+
+#include <link.h>
+
+#include "unwind.h"
+
+struct fini__object {
+    const struct link_map *map;      /* NULL: none */
+    struct fini__unwind_table table; /* its header is NULL in an object without tables */
+};
+
+/* Functions whose frames tell something. CATCHES stands around every load and unload, also where
+ * libc itself unloads (NSS, iconv) without going through dlclose. */
+enum fini__landmark {
+    FINI__NO_LANDMARK, FINI__UNLOADS, FINI__EXITS, FINI__CATCHES, FINI__ALLOCATES
+};
+
+/* False in a static program: it has no loader, or one that has loaded nothing. */
+FINI_INTERNAL bool fini__has_loader(void);
+
+/* The object around an address. Else false, and `ret` has no map. */
+FINI_INTERNAL bool fini__object_at(uintptr_t address, struct fini__object *ret);
+FINI_INTERNAL bool fini__object_has(const struct fini__object *object, uintptr_t address);
+
+/* The one of this image itself. */
+FINI_INTERNAL bool fini__own_object(struct fini__object *ret);
+
+FINI_INTERNAL bool fini__is_loader(const struct link_map *map);
+FINI_INTERNAL bool fini__is_program(const struct link_map *map);
+
+/* Never unloaded while this image has a libc: ld.so, that libc, the program. */
+FINI_INTERNAL bool fini__is_immortal(const struct link_map *map);
+
+FINI_INTERNAL enum fini__landmark fini__landmark_at(const struct link_map *map,
+                                                    uintptr_t function);
+
+/* exit() in this object: where it begins, and its size. 0: it has none. */
+FINI_INTERNAL uintptr_t fini__exit_in(const struct link_map *map, uintptr_t *ret_size);
+
+/* One of the object's .fini_array functions begins at this address. */
+FINI_INTERNAL bool fini__is_finalizer(const struct link_map *map, uintptr_t function);
+
+#endif

@@ -47,12 +47,15 @@ static struct {
     bool exit_handler_called, unload_handler_called;
 } ending;
 
+/* The names are not constants: those stand on a page of their own, and one page fault less a load is
+ * worth it. */
 static void read_settings(void)
 {
+    static char clean_exit[] = "FINI_CLEAN_EXIT", trace[] = "FINI_TRACE";
     if (settings.read)
         return;
-    settings.clean_exit = fini__platform_setting("FINI_CLEAN_EXIT");
-    settings.trace = fini__platform_setting("FINI_TRACE");
+    settings.clean_exit = fini__platform_setting(clean_exit);
+    settings.trace = fini__platform_setting(trace);
     settings.read = true;
 }
 

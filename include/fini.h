@@ -202,6 +202,151 @@ FINI_API int fini_remove(struct fini_hook *hook);
 FINI_API void fini_unload_handler(void);
 FINI_API void fini_exit_handler(void);
 
+/* ---- staying mapped -----------------------------------------------------------------------
+ *
+ * What the image itself can do so that it is not unloaded: for ever (pin), for a while (hold), or
+ * until a thread has ended. All of it also works in a start-up library and in the program, which
+ * are never unloaded, and in a program without a loader.
+ *
+ * Not in a finalizer or a hook (FINI_EFINALIZING: it is too late), nor in a signal handler or in a
+ * forked child whose parent had other threads: these calls take the loader's lock. For the same
+ * reason a finalizer must not wait for a thread that may be inside one of them.
+ */
+
+enum {
+    FINI_AT_STARTUP = 1,   /* loaded before main() began; never unloaded */
+    FINI_IN_PROGRAM = 2,   /* linked into the program itself; FINI_AT_STARTUP with it */
+    FINI_PINNED = 4,       /* by fini_pin, or linked with -z nodelete */
+    FINI_NEVER_UNLOADS = 8 /* the platform unloads nothing */
+};
+
+/* What is known of this image; 0: it can be unloaded. An image can be unable to go for reasons that
+ * it does not know of: another library needs it, thread_local destructors are pending.
+ *
+ * Any thread; hooks; finalizers. From the image's first constructor on: before, FINI_AT_STARTUP may
+ * be missing. */
+FINI_API unsigned fini_traits(void);
+
+/* Stay mapped until the process ends. Again: FINI_OK at once. The file may be gone or replaced by
+ * then. Clears what dlerror() would say in this thread (glibc).
+ *
+ * Any thread; constructors.
+ *
+ * FINI_EFINALIZING  the image is being finalized, or has been
+ * FINI_ENOTSUP      the platform has no way to pin
+ * FINI_ESYSTEM      the loader refused, for want of memory, say */
+FINI_API int fini_pin(void);
+
+/* The caller's memory, until it is released. Initialize it with FINI_HOLD_INIT or zero. */
+struct fini_hold {
+    /* private */
+    unsigned fini__state;
+    void *fini__reference;
+};
+#define FINI_HOLD_INIT { 0, NULL }
+
+/* Stay mapped until this hold is released. Each hold counts for itself, and beside what hosts do.
+ *
+ * Any thread; constructors. Costs what dlopen of a loaded library costs, some microseconds.
+ *
+ * FINI_EINVAL       hold is NULL
+ * FINI_EBUSY        it is held already
+ * FINI_EFINALIZING, FINI_ENOTSUP, FINI_ESYSTEM  as with fini_pin
+ * FINI_EDEADLK      called from a signal handler that interrupted fini_hold or fini_release */
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow" /* the struct keeps its name beside the function */
+#endif
+FINI_API int fini_hold(struct fini_hold *hold);
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+
+/* Give the hold back. The image does not go under the caller: the reference ends when the calling
+ * thread has ended. On the main thread that is pthread_exit; at exit() nothing happens. The hold
+ * can be held again at once.
+ *
+ * Any thread; also at exit, where nothing is left to do. Some thread keys of the process (at most
+ * one for each image that one thread has pending; they are shared and never given back) do it on
+ * glibc, and no code of the image: destructors of the image's own thread keys that come later in
+ * that thread find it unmapped.
+ *
+ * FINI_EINVAL   hold is NULL
+ * FINI_ENOENT   it is not held
+ * FINI_EAGAIN   no thread key is left, and it is still held
+ * FINI_ENOMEM   no memory, and it is still held
+ * FINI_ENOTSUP  in a dlmopen namespace of glibc, where no thread end is seen; it is still held
+ * FINI_EDEADLK  as with fini_hold */
+FINI_API int fini_release(struct fini_hold *hold);
+
+/* Stay mapped until the calling thread has ended: for a thread that nobody joins. Again in the same
+ * thread: FINI_OK. On the main thread that is pthread_exit.
+ *
+ * The image must not go before this call: let the code that starts the thread hold the image, and
+ * the thread release it after this call, or wait for the call to be made. A finalizer never joins
+ * such a thread: the image would wait for the thread and the thread for the loader. A thread that
+ * is in here when it ends unloads the image if it is the last user, and its hooks run in it.
+ *
+ * FINI_EFINALIZING, FINI_ENOTSUP, FINI_ESYSTEM  as with fini_pin
+ * FINI_EAGAIN, FINI_ENOMEM, FINI_ENOTSUP        as with fini_release; nothing has changed */
+FINI_API int fini_hold_for_thread(void);
+
+/* ---- keepsakes ----------------------------------------------------------------------------
+ *
+ * Data that outlives the image, and is found again by every later copy of it in this process,
+ * and by other images that embed libfini: what a reload hands over. Data only: a pointer into the
+ * image, or to a function, is worth nothing to the next copy. In memory of the process alone:
+ * nothing in the file system; copied by fork, gone after exec. Copies in different dlmopen
+ * namespaces do not see each other's.
+ *
+ * Any thread; constructors, hooks, finalizers, any of several images at once. Not in signal
+ * handlers. Bounded: see the two limits; 1024 keepsakes at most.
+ */
+
+enum {
+    FINI_KEEP_NAME_MOST = 255,       /* bytes of a name, without the final zero */
+    FINI_KEEP_SIZE_MOST = 1024 * 1024 /* bytes of data */
+};
+
+/* Keep a copy of `size` bytes under this name, instead of what was there. Size 0 deletes. All or
+ * nothing: other threads find the old data or the new.
+ *
+ * FINI_EINVAL   name is NULL or empty, or data is NULL and size is not 0
+ * FINI_ERANGE   name or data are longer than the limits above
+ * FINI_ENOENT   size is 0, and there is no such keepsake
+ * FINI_EAGAIN   there are 1024 already
+ * FINI_ENOMEM   no memory; the old data are still there
+ * FINI_ENOTSUP  the platform has no such place, or a copy of libfini with another format uses it
+ * FINI_EDEADLK  called from a signal handler that interrupted one of these calls */
+FINI_API int fini_keep_put(const char *name, const void *data, size_t size);
+
+/* Copy what is kept under this name into ret_data. `size` says how much room is there, and then how
+ * long the data are; ret_data may be NULL if that is 0.
+ *
+ * FINI_ERANGE   there is too little room; *size is the length, and ret_data is untouched
+ * FINI_ENOENT   there is no such keepsake
+ * FINI_EINVAL, FINI_ENOTSUP, FINI_EDEADLK  as with fini_keep_put */
+FINI_API int fini_keep_get(const char *name, void *ret_data, size_t *size);
+
+/* How many times this library has been loaded in this process (or, in a forked child, in its
+ * ancestors too), this copy included: 1 for the first. It stays what it was when this copy was
+ * loaded. 0 where the platform cannot count, or more than 4096 libraries have been.
+ *
+ * A library is who FINI_LIBRARY says; else its soname; else its base name at load.
+ *
+ * Any thread, any context, signal handlers included. From the first constructor on. */
+FINI_API unsigned fini_generation(void);
+
+/* At file scope, once in an image: who this library is, whatever its file is called.
+ * FINI_LIBRARY("org.example.thing"); */
+#define FINI_LIBRARY(name)            \
+    const char *fini__library(void)   \
+    {                                 \
+        return (name);                \
+    }                                 \
+    struct fini_hook
+FINI_API const char *fini__library(void);
+
 /* ---- environment --------------------------------------------------------------------------
  *
  * Read when the image is loaded; ignored in a set-uid or set-gid process.

@@ -17,11 +17,12 @@
 struct fini__lock {
     _Atomic uintptr_t owner;   /* fini__platform_thread() of the holder; 0: free */
     _Atomic uintptr_t process; /* fini__platform_process() of the last taker */
-    void (*forked)(void);      /* cleans up what the lock guards, in a forked child */
+    void (*forked)(void);      /* cleans up what the lock guards, in a forked child; or NULL */
 };
 
-/* For `process`, before the lock is first taken; no process has this number. */
-#define FINI_LOCK_UNUSED (~(uintptr_t)0)
+/* For `process`, before the lock is first taken: no process has this number. So a lock whose memory
+ * is zero is free. */
+#define FINI_LOCK_UNUSED 0
 
 FINI_INTERNAL bool fini__lock_take(struct fini__lock *lock);
 FINI_INTERNAL void fini__lock_drop(struct fini__lock *lock);
@@ -59,6 +60,16 @@ FINI_INTERNAL void fini__hooks_call(void (*handler)(void), fini_reason why);
 FINI_INTERNAL void fini__hooks_abandon(void);
 FINI_INTERNAL void fini__hooks_forget(void);
 FINI_INTERNAL fini_reason fini__hooks_why(void);
+
+/* ---- image.c --------------------------------------------------------------------------------- */
+
+/* The image's finalization has begun. For exit: it then stays for ever. */
+FINI_INTERNAL bool fini__image_finalizing(void);
+
+/* ---- generation.c ---------------------------------------------------------------------------- */
+
+/* One copy more of this library has been loaded. */
+FINI_INTERNAL void fini__generation_count(void);
 
 /* ---- trace.c --------------------------------------------------------------------------------- */
 

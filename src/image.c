@@ -45,10 +45,16 @@ static struct {
     fini_reason unload;         /* ... and why */
     unsigned ran;
     bool exit_handler_called, unload_handler_called;
+    atomic_bool begun; /* relaxed: whoever asks in another thread is too early or too late anyway */
 } ending;
 
-/* The names are not constants: those stand on a page of their own, and one page fault less a load is
- * worth it. */
+bool fini__image_finalizing(void)
+{
+    return atomic_load_explicit(&ending.begun, memory_order_relaxed);
+}
+
+/* The names are not constants: those stand on a page of their own, and one page fault less at each
+ * load is worth it. */
 static void read_settings(void)
 {
     static char clean_exit[] = "FINI_CLEAN_EXIT", trace[] = "FINI_TRACE";
@@ -63,6 +69,7 @@ void fini__image_loaded(void)
 {
     loaded_in = fini__platform_process();
     read_settings();
+    fini__generation_count();
 }
 
 static void call_handler(void (*handler)(void), bool *called, fini_reason why)
@@ -140,6 +147,7 @@ static void finalize(fini_reason why, bool exit_seen)
 void fini__image_finalize(const void *frame)
 {
     int saved = errno;
+    atomic_store_explicit(&ending.begun, true, memory_order_relaxed);
     fini__hooks_abandon(); /* an early hook of this thread that has called exit() */
     read_settings();
     struct fini__sight sight = fini__platform_see(frame);

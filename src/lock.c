@@ -17,8 +17,9 @@
  *
  *   process    take in process P
  *   P          as above
- *   other      -> 0, cleans up, -> P; then as above
- *   0          another thread cleans up: waits for P
+ *   unused     -> P; then as above
+ *   other      -> CLEANING_UP, cleans up, -> P; then as above
+ *   CLEANING_  another thread does: waits for P
  *
  * The critical sections are a few stores long, so the waiting side yields and then naps.
  */
@@ -30,8 +31,12 @@ static void clean_up_after_fork(struct fini__lock *lock)
     uintptr_t self = fini__platform_thread();
     if (atomic_load_explicit(&lock->owner, memory_order_relaxed) != self)
         atomic_store_explicit(&lock->owner, 0, memory_order_relaxed);
-    lock->forked();
+    if (lock->forked)
+        lock->forked();
 }
+
+/* In place of a process: no process has this number. */
+#define CLEANING_UP (~(uintptr_t)0)
 
 /* A signal handler that interrupted the clean-up, and calls exit(), would wait for ever. */
 enum { ADOPT_ROUNDS_MOST = 1000 };
@@ -43,7 +48,8 @@ static void adopt(struct fini__lock *lock, uintptr_t process)
         uintptr_t seen = atomic_load_explicit(&lock->process, memory_order_acquire);
         if (seen == process)
             return;
-        if (seen != 0 && atomic_compare_exchange_strong(&lock->process, &seen, 0)) {
+        if (seen != CLEANING_UP &&
+            atomic_compare_exchange_strong(&lock->process, &seen, CLEANING_UP)) {
             if (seen != FINI_LOCK_UNUSED)
                 clean_up_after_fork(lock);
             atomic_store_explicit(&lock->process, process, memory_order_release);

@@ -80,6 +80,31 @@ FINI_INTERNAL void fini__platform_resume_at_exit(bool on);
  * for another thread that is inside fini__image_exit_begins. */
 FINI_INTERNAL void fini__platform_unload(void);
 
+/* ---- staying mapped, and what outlives the image --------------------------------------------- */
+
+/* FINI_AT_STARTUP, FINI_IN_PROGRAM, FINI_NEVER_UNLOADS; FINI_PINNED if it was linked so. */
+FINI_INTERNAL unsigned fini__platform_traits(void);
+
+/* FINI_OK: this image is referred to once more, and stays. Not from a finalizer. `ret` may be NULL,
+ * where there is nothing to refer to. */
+FINI_INTERNAL int fini__platform_refer(void **ret);
+
+/* The reference ends when the calling thread has ended, by no code of the image. The second makes
+ * one for this thread, unless it has one. On failure nothing has changed. */
+FINI_INTERNAL int fini__platform_unrefer_later(void *reference);
+FINI_INTERNAL int fini__platform_refer_for_thread(void);
+
+/* Memory that all copies of libfini in this process share, zero at first; NULL: there is none. */
+enum { FINI__SHARED_SIZE = 128 * 1024 };
+FINI_INTERNAL void *fini__platform_shared(void);
+
+/* Zeroed pages that outlive the image; NULL: no memory. */
+FINI_INTERNAL void *fini__platform_map(size_t size);
+FINI_INTERNAL void fini__platform_unmap(void *pages, size_t size);
+
+/* Soname or file name of this image; NULL: not known. */
+FINI_INTERNAL const char *fini__platform_library_name(void);
+
 /* ---- small things ---------------------------------------------------------------------------- */
 
 /* Who is calling: never 0, differs between threads that live at the same time, cheap. */

@@ -31,6 +31,7 @@
 
 #include "../platform.h"
 #include "objects.h"
+#include "references.h"
 #include "stack.h"
 
 #ifndef MADV_WIPEONFORK /* older headers; the kernel says whether it knows it */
@@ -65,6 +66,8 @@ static bool stored(const sigset_t *set)
 struct process {
     _Atomic uintptr_t numbers; /* how many processes of this line of descent have been numbered */
     bool forgets;              /* `forgotten` is on a page that is cleared in forked children */
+    bool published;            /* every image finds it: here is a place for what outlives one */
+    struct fini__thread_ends ends;
     struct fini__stack_memory stack;
 };
 
@@ -80,8 +83,9 @@ struct forgotten {
 
 enum { KNOWN_FREE = 1, KNOWN_HELD = 2 };
 
-/* From the record to what is forgotten: no page is larger. */
-enum { FORGOTTEN_AT = 0x10000 };
+/* The record, what is forgotten, what the portable files share: no page is larger than 64 KiB. New
+ * members come at the end of each, and zero means to them that no copy has used them yet. */
+enum { FORGOTTEN_AT = 0x10000, SHARED_AT = 0x20000, RECORD_SIZE = SHARED_AT + FINI__SHARED_SIZE };
 
 /* libc keeps this string for us after the image is gone, and forgets it at exec. Reading costs 23
  * ns. There is no such file, and nobody looks for one: the domain is never used for messages. */
@@ -166,27 +170,27 @@ static struct process *find_process(void)
     return text ? (struct process *)read_hex(text) : NULL;
 }
 
-static void publish_process(const struct process *p)
+static bool publish_process(const struct process *p)
 {
     char text[sizeof process_prefix + 2 * sizeof(uintptr_t) + 1];
     char *at = write_hex(text + sizeof text, (uintptr_t)p);
     for (size_t n = sizeof process_prefix - 1; n > 0; n--)
         *--at = process_prefix[n - 1];
-    bindtextdomain(process_name, at);
+    return bindtextdomain(process_name, at) != NULL;
 }
 
 /* Not from malloc: a leak checker would not see the address in the string. Where the string cannot
  * be stored each image has a record of its own, and knows a little less. */
 static struct process *make_process(void)
 {
-    char *pages = mmap(NULL, 2 * FORGOTTEN_AT, PROT_READ | PROT_WRITE,
+    char *pages = mmap(NULL, RECORD_SIZE, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     struct process *made = (struct process *)(void *)pages;
     if (pages == MAP_FAILED)
         return NULL;
-    made->forgets = syscall(SYS_madvise, pages + FORGOTTEN_AT, FORGOTTEN_AT, MADV_WIPEONFORK) == 0;
-    if (bindtextdomain && fini__has_loader())
-        publish_process(made);
+    made->forgets = syscall(SYS_madvise, pages + FORGOTTEN_AT, SHARED_AT - FORGOTTEN_AT,
+                            MADV_WIPEONFORK) == 0;
+    made->published = !fini__has_loader() || (bindtextdomain && publish_process(made));
     return made;
 }
 
@@ -371,6 +375,8 @@ uintptr_t fini__platform_process(void)
 
 /* ---- the image's life ------------------------------------------------------------------------ */
 
+static bool at_startup;
+
 /* From the constructor: whoever loads the image from an exit handler that is newer than the mark,
  * shows on the stack that exit() has begun. */
 static struct fini__stack_view look_around(const void *frame)
@@ -378,6 +384,7 @@ static struct fini__stack_view look_around(const void *frame)
     struct fini__stack_view view = {.main_has_begun = !fini__has_loader()};
     if (fini__has_loader())
         view = fini__stack_view_from(frame);
+    at_startup = view.startup;
     if (view.exit)
         fini__platform_set_exiting();
     else if (view.main_has_begun)
@@ -437,6 +444,61 @@ void fini__platform_stay_mapped(void)
 void fini__platform_unload(void)
 {
     exit_call_disarm(&early);
+}
+
+/* ---- what outlives the image ----------------------------------------------------------------- */
+
+struct fini__thread_ends *fini__record_thread_ends(void)
+{
+    return process && process->published ? &process->ends : NULL;
+}
+
+void *fini__platform_shared(void)
+{
+    return process && process->published ? (char *)process + SHARED_AT : NULL;
+}
+
+/* Linked with -z nodelete it is as good as pinned. */
+unsigned fini__platform_traits(void)
+{
+    struct fini__object own;
+    unsigned traits = at_startup ? FINI_AT_STARTUP : 0;
+    if (!fini__has_loader())
+        return FINI_AT_STARTUP | FINI_IN_PROGRAM;
+    if (!fini__own_object(&own))
+        return traits;
+    if (fini__is_program(own.map))
+        traits |= FINI_AT_STARTUP | FINI_IN_PROGRAM;
+    return fini__is_nodelete(own.map) ? traits | FINI_PINNED : traits;
+}
+
+void *fini__platform_map(size_t size)
+{
+    void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return pages == MAP_FAILED ? NULL : pages;
+}
+
+void fini__platform_unmap(void *pages, size_t size)
+{
+    syscall(SYS_munmap, pages, size);
+}
+
+static const char *base_name(const char *path)
+{
+    const char *base = path;
+    for (; path && *path; path++)
+        if (*path == '/')
+            base = path + 1;
+    return base;
+}
+
+const char *fini__platform_library_name(void)
+{
+    struct fini__object own;
+    const char *name = NULL;
+    if (fini__has_loader() && fini__own_object(&own))
+        name = fini__soname(own.map);
+    return name ? name : base_name(fini__platform_image_name());
 }
 
 /* ---- small things ---------------------------------------------------------------------------- */

@@ -4,7 +4,8 @@
  *
  * Decides: every finalizer is told that the process exits, so that it never frees what another
  * thread may use. FINI_ON_EXIT_BEGIN hooks run with the FINI_ON_EXIT hooks, the environment is not
- * trusted (there is no way to tell a set-uid process), and a forked child is not recognized.
+ * trusted (there is no way to tell a set-uid process), a forked child is not recognized, and there
+ * are no references to the image and no keepsakes: FINI_ENOTSUP.
  * Leaves to others: everything else. Only ISO C is used here.
  */
 #include "select.h"
@@ -79,6 +80,50 @@ void fini__platform_resume_at_exit(bool on)
 
 void fini__platform_unload(void)
 {
+}
+
+unsigned fini__platform_traits(void)
+{
+    return 0;
+}
+
+int fini__platform_refer(void **ret)
+{
+    (void)ret;
+    return FINI_ENOTSUP;
+}
+
+int fini__platform_unrefer_later(void *reference)
+{
+    (void)reference;
+    return FINI_ENOTSUP;
+}
+
+int fini__platform_refer_for_thread(void)
+{
+    return FINI_ENOTSUP;
+}
+
+void *fini__platform_shared(void)
+{
+    return NULL;
+}
+
+void *fini__platform_map(size_t size)
+{
+    (void)size;
+    return NULL;
+}
+
+void fini__platform_unmap(void *pages, size_t size)
+{
+    (void)pages;
+    (void)size;
+}
+
+const char *fini__platform_library_name(void)
+{
+    return NULL;
 }
 
 /* Each thread has an errno of its own, at an address of its own (C11, 7.5). */

@@ -117,33 +117,40 @@ bool fini__is_immortal(const struct link_map *map)
 
 /* ---- what an object says of itself: its dynamic section -------------------------------------- */
 
-/* glibc relocates some entries in place and leaves others as they are in the file. */
-static const void *dynamic_pointer(const struct link_map *map, ElfW(Sxword) tag)
+static uintptr_t dynamic_value(const struct link_map *map, ElfW(Sxword) tag)
 {
     const ElfW(Dyn) *entry = map->l_ld;
     while (entry && entry->d_tag != tag)
         entry = entry->d_tag == DT_NULL ? NULL : entry + 1;
-    if (!entry)
-        return NULL;
-    uintptr_t value = entry->d_un.d_ptr;
-    return (const void *)(value < map->l_addr ? value + map->l_addr : value);
+    return entry ? entry->d_un.d_val : 0;
 }
 
-static size_t dynamic_size(const struct link_map *map, ElfW(Sxword) tag)
+/* glibc relocates some entries in place and leaves others as they are in the file. */
+static const void *dynamic_pointer(const struct link_map *map, ElfW(Sxword) tag)
 {
-    const ElfW(Dyn) *entry = map->l_ld;
-    while (entry->d_tag != tag && entry->d_tag != DT_NULL)
-        entry++;
-    return entry->d_tag == tag ? entry->d_un.d_val : 0;
+    uintptr_t value = dynamic_value(map, tag);
+    return value == 0 ? NULL : (const void *)(value < map->l_addr ? value + map->l_addr : value);
 }
 
 bool fini__is_finalizer(const struct link_map *map, uintptr_t function)
 {
     const uintptr_t *entry = dynamic_pointer(map, DT_FINI_ARRAY);
-    size_t count = entry ? dynamic_size(map, DT_FINI_ARRAYSZ) / sizeof *entry : 0;
+    size_t count = entry ? dynamic_value(map, DT_FINI_ARRAYSZ) / sizeof *entry : 0;
     while (count > 0 && *entry != function)
         count--, entry++;
     return count > 0;
+}
+
+const char *fini__soname(const struct link_map *map)
+{
+    uintptr_t offset = dynamic_value(map, DT_SONAME);
+    const char *strings = dynamic_pointer(map, DT_STRTAB);
+    return offset != 0 && strings ? strings + offset : NULL;
+}
+
+bool fini__is_nodelete(const struct link_map *map)
+{
+    return (dynamic_value(map, DT_FLAGS_1) & DF_1_NODELETE) != 0;
 }
 
 /* A failing dlopen of something else can sweep an image out, so dlopen counts as an unload. The

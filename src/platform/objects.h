@@ -48,4 +48,10 @@ FINI_INTERNAL uintptr_t fini__exit_in(const struct link_map *map, uintptr_t *ret
 /* One of the object's .fini_array functions begins at this address. */
 FINI_INTERNAL bool fini__is_finalizer(const struct link_map *map, uintptr_t function);
 
+/* What it is linked as; NULL: it has no such name. */
+FINI_INTERNAL const char *fini__soname(const struct link_map *map);
+
+/* Linked with -z nodelete. */
+FINI_INTERNAL bool fini__is_nodelete(const struct link_map *map);
+
 #endif

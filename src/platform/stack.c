@@ -274,6 +274,8 @@ static struct fini__stack_view view_from(struct walk w)
                                      .by_unload = trail.unload,
                                      .by_exit = trail.exit && !trail.unload,
                                      .exit = trail.exit,
+                                     .startup = end == OUTERMOST && trail.in_loader &&
+                                                !trail.unload,
                                      .loader_pc = trail.loader_pc,
                                      .main_has_begun = main_has_begun(end, &trail, w.pc)};
 }
@@ -295,9 +297,9 @@ static bool is_in_loader(uintptr_t pc)
     return fini__object_at(pc - 1, &object) && fini__is_loader(object.map);
 }
 
-/* A call through a register ends before pc: FF /2 with 2 to 7 bytes, but not relative to the program
- * counter (15), which is how ld.so calls malloc. It calls finalizers that way, and little else, so
- * that what earlier calls have left on the stack is passed over. */
+/* A call through a register ends before pc: FF /2 with 2 to 7 bytes, but not relative to the
+ * program counter (15), which is how ld.so calls malloc. It calls finalizers that way, and little
+ * else, so that what earlier calls have left on the stack is passed over. */
 static bool called_through_register(uintptr_t pc)
 {
     for (unsigned length = 2; length <= 7; length++) {

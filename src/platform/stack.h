@@ -31,7 +31,8 @@ struct fini__stack_view {
     bool by_unload;      /* the innermost cause is dlclose or the like */
     bool by_exit;        /* the innermost cause is exit() */
     bool exit;           /* exit() is on the stack */
-    bool main_has_begun; /* else the loader still runs start-up constructors */
+    bool startup;        /* the loader runs start-up constructors, and this is one of theirs */
+    bool main_has_begun; /* else such constructors are further out, or it is not known */
     uintptr_t loader_pc; /* where in the loader the call came from; 0: not seen */
 };
 

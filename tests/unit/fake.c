@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <setjmp.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct fake fake;
@@ -32,7 +33,8 @@ static void note(const char *call)
 void fake_reset(void)
 {
     fake = (struct fake){
-        .thread = 1, .process = 1, .thread_number = 4711, .image_name = "libthing.so"};
+        .thread = 1, .process = 1, .thread_number = 4711, .image_name = "libthing.so",
+        .library_name = "libthing.so.1", .forget_shared = true};
 }
 
 void fake_sees(fini_reason why)
@@ -189,4 +191,67 @@ const char *fini__platform_image_name(void)
 {
     errno = ERANGE;
     return fake.image_name;
+}
+
+/* ---- staying mapped, and what outlives the image --------------------------------------------- */
+
+unsigned fini__platform_traits(void)
+{
+    errno = ERANGE;
+    return fake.traits;
+}
+
+int fini__platform_refer(void **ret)
+{
+    note("refer");
+    if (fake.on_refer)
+        fake.on_refer();
+    if (fake.refuses != FINI_OK)
+        return fake.refuses;
+    fake.references++;
+    *ret = fake.traits ? NULL : &fake;
+    return FINI_OK;
+}
+
+int fini__platform_unrefer_later(void *reference)
+{
+    note("unrefer");
+    if (fake.refuses != FINI_OK || reference != &fake)
+        return fake.refuses != FINI_OK ? fake.refuses : FINI_EINVAL;
+    fake.references--;
+    return FINI_OK;
+}
+
+int fini__platform_refer_for_thread(void)
+{
+    note("refer_for_thread");
+    return fake.refuses;
+}
+
+void *fini__platform_shared(void)
+{
+    static _Alignas(16) char memory[FINI__SHARED_SIZE];
+    if (fake.forget_shared)
+        memset(memory, 0, sizeof memory);
+    fake.forget_shared = false;
+    return fake.dead & FAKE_SHARED ? NULL : memory;
+}
+
+void *fini__platform_map(size_t size)
+{
+    note("map");
+    return fake.dead & FAKE_MAP ? NULL : calloc(1, size);
+}
+
+void fini__platform_unmap(void *pages, size_t size)
+{
+    (void)size;
+    note("unmap");
+    free(pages);
+}
+
+const char *fini__platform_library_name(void)
+{
+    errno = ERANGE;
+    return fake.library_name;
 }

@@ -15,7 +15,8 @@
 /* For fake.dead: calls that have no effect or answer nothing. */
 enum {
     FAKE_SEE = 1, FAKE_SET_EXITING = 2, FAKE_EARLY_EXIT = 4, FAKE_STAY_MAPPED = 8,
-    FAKE_RESUME = 16, FAKE_PRINT = 32, FAKE_SETTING = 64, FAKE_ALL = 127
+    FAKE_RESUME = 16, FAKE_PRINT = 32, FAKE_SETTING = 64, FAKE_SHARED = 128,
+    FAKE_MAP = 256, FAKE_ALL = 511
 };
 
 struct fake {
@@ -26,13 +27,18 @@ struct fake {
     uintptr_t process;
     bool exiting, clean_exit, trace;
     unsigned dead;
-    const char *image_name;
+    const char *image_name, *library_name;
+    unsigned traits;
+    int refuses; /* what references answer, if not FINI_OK */
+    bool forget_shared; /* the shared memory is to be as in a new process */
+    void (*on_refer)(void); /* what other threads do meanwhile */
     void (*on_pause)(unsigned round);  /* what other threads do while this one waits */
     void (*on_own_handlers)(void);     /* the image's own atexit handlers */
     void (*on_unload)(void);
     /* What libfini did: */
     bool watched, early_armed, resume_armed, mapped, finalized;
     unsigned pauses;
+    int references;
     char log[1024];     /* the calls that matter, each followed by a space */
     char printed[1024];
 };

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * How often a library has been loaded in this process.
+ *
+ * Decides: who a library is, and where its loads are counted.
+ * Leaves to others: the memory that all copies find (platform.h), its format (shared.h).
+ *
+ * Counted without a lock, by constructors: an entry belongs to the first who stores its name there.
+ * Of 4096 names two are taken for one in one process of 10^12.
+ */
+#include "shared.h"
+
+_Static_assert(sizeof(struct fini__shared) <= FINI__SHARED_SIZE, "the platform gives too little");
+
+struct fini__shared *fini__shared_find(void)
+{
+    struct fini__shared *s = fini__platform_shared();
+    uint32_t unused = 0;
+    if (s && !atomic_compare_exchange_strong(&s->format, &unused, FINI__SHARED_FORMAT) && unused != FINI__SHARED_FORMAT)
+        s = NULL;
+    return s;
+}
+
+static unsigned generation;
+
+/* An image need not say who it is. Not a weak reference: see image.c. */
+FINI_INTERNAL const char *fini__no_library(void);
+FINI_API const char *fini__library(void) FINI_WEAK_ALIAS(fini__no_library);
+
+const char *fini__no_library(void)
+{
+    return NULL;
+}
+
+static uint64_t hash_of(const char *name)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (; *name; name++)
+        hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+    return hash ? hash : 1;
+}
+
+static struct fini__library *find_library(struct fini__shared *s, uint64_t name)
+{
+    for (unsigned n = 0; n < FINI__LIBRARIES_MOST; n++) {
+        struct fini__library *library = &s->libraries[(name + n) % FINI__LIBRARIES_MOST];
+        uint64_t seen = 0;
+        if (atomic_compare_exchange_strong(&library->name, &seen, name) || seen == name)
+            return library;
+    }
+    return NULL;
+}
+
+void fini__generation_count(void)
+{
+    const char *name = fini__library();
+    struct fini__shared *s = fini__shared_find();
+    if (!name)
+        name = fini__platform_library_name();
+    struct fini__library *library = s && name ? find_library(s, hash_of(name)) : NULL;
+    if (library)
+        generation = 1 + (unsigned)atomic_fetch_add(&library->loads, 1);
+}
+
+unsigned fini_generation(void)
+{
+    return generation;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Where the image keeps its references to itself when a thread is to end them (references.c).
+ */
+#ifndef FINI_REFERENCES_H
+#define FINI_REFERENCES_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "../compiler.h"
+
+/* Thread keys whose destructor is libc's dlclose, each key plus 1. They belong to no image, and are
+ * never given back. A thread uses one for each image that it ends a reference to. */
+enum { FINI__THREAD_ENDS = 64 };
+
+struct fini__thread_ends {
+    _Atomic uint32_t key[FINI__THREAD_ENDS];
+};
+
+/* The ones that all images share; NULL: there are none. */
+FINI_INTERNAL struct fini__thread_ends *fini__record_thread_ends(void);
+
+#endif

@@ -4,9 +4,11 @@
  * and a thread that will never run again holds it.
  *
  * wil asks a function of another module, and looks first whether that module is there: under a lock
- * of the loader's. Here it is the same: the loader's list of images has a lock of its own, which
- * fork leaves as it is.
+ * of the loader's. NAIVE does the same: the loader's list of images has a lock of its own, which
+ * fork leaves as it is. NAIVE with WALKS looks for dlclose on the stack with what libc offers for
+ * that, and this takes malloc's locks.
  */
+#include <execinfo.h>
 #include <link.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -15,7 +17,21 @@
 
 static char *memory;
 
-#ifdef NAIVE
+#if defined NAIVE && defined WALKS
+
+static bool process_is_exiting(void)
+{
+    void *frames[64];
+    int count = backtrace(frames, 64);
+    char **names = backtrace_symbols(frames, count);
+    bool unloads = false;
+    for (int i = 0; names != NULL && i < count; i++)
+        unloads |= strstr(names[i], "(dlclose+") != NULL;
+    free(names);
+    return !unloads;
+}
+
+#elif defined NAIVE
 
 /* The host's, if it is a host that has one. */
 extern bool host_is_exiting(void) __attribute__((weak));

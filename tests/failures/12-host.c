@@ -2,7 +2,8 @@
  *
  * 12-host.c - a thread is in the loader's list of images, as one that unwinds its stack or takes a
  * profile is, and does not come out. Meanwhile the program exits, or a child does that was forked
- * now.
+ * now. Or malloc crashes, as it does on a heap that something has overwritten, and the program's
+ * handler of crashes calls exit().
  */
 #include <link.h>
 #include <pthread.h>
@@ -10,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -44,11 +46,16 @@ static void *look_at_images(void *unused)
     return unused;
 }
 
-static void stay_in_list(void)
+static void start(void *(*run)(void *))
 {
     pthread_t thread;
-    if (pthread_create(&thread, NULL, look_at_images, NULL) != 0)
+    if (pthread_create(&thread, NULL, run, NULL) != 0)
         _exit(2);
+}
+
+static void stay_in_list(void)
+{
+    start(look_at_images);
     while (!atomic_load(&inside))
         host_nap(1);
 }
@@ -69,6 +76,32 @@ static void let_child_exit(void)
     _exit(WEXITSTATUS(status));
 }
 
+static void *rest(void *unused)
+{
+    pause();
+    return unused;
+}
+
+static void leave(int unused)
+{
+    (void)unused;
+    exit(0);
+}
+
+/* With a second thread, because malloc takes its locks only then. The end of the heap is made
+ * unreadable, and malloc comes to it. */
+__attribute__((noreturn)) static void crash_in_malloc(void)
+{
+    long page = sysconf(_SC_PAGESIZE);
+    start(rest);
+    if (mprotect((char *)sbrk(0) - page, (size_t)page, PROT_NONE) != 0)
+        _exit(2);
+    signal(SIGSEGV, leave);
+    for (;;)
+        if (malloc(2000) == NULL)
+            _exit(2);
+}
+
 int main(int argc, char **argv)
 {
     void *module = host_open(argc, argv);
@@ -78,6 +111,8 @@ int main(int argc, char **argv)
         host_close(module);
         return 0;
     }
+    if (strcmp(argv[2], "crash") == 0)
+        crash_in_malloc();
     stay_in_list();
     if (strcmp(argv[2], "fork") == 0)
         let_child_exit();

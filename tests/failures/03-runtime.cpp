@@ -7,7 +7,6 @@
  */
 #include <atomic>
 #include <cstdlib>
-#include <memory>
 
 #include <time.h>
 
@@ -33,12 +32,13 @@ public:
     }
 };
 
-std::unique_ptr<Device> device(new Device);
+Device *device = new Device;
 
 void tear_down()
 {
     const struct timespec twenty_milliseconds = {0, 20000000};
-    device.reset();
+    delete device;
+    device = nullptr;
     nanosleep(&twenty_milliseconds, nullptr);
 }
 

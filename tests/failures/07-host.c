@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * 07-host.c - opens the lower library and then the upper one, and may close the upper one. It keeps
- * the lower one to the end, when its exit handler runs: glibc finalizes all that goes in one dlclose
- * before it unmaps any of it.
+ * 07-host.c - opens the lower library and then the upper one, and may close the upper one. It
+ * keeps the lower one to the end, when its exit handler runs: glibc finalizes all that goes in one
+ * dlclose before it unmaps any of it.
  */
 #include <dlfcn.h>
 #include <stddef.h>

@@ -92,14 +92,16 @@ static void leave(int unused)
  * unreadable, and malloc comes to it. */
 __attribute__((noreturn)) static void crash_in_malloc(void)
 {
+    static void *volatile block; /* or clang leaves malloc out */
     long page = sysconf(_SC_PAGESIZE);
     start(rest);
     if (mprotect((char *)sbrk(0) - page, (size_t)page, PROT_NONE) != 0)
         _exit(2);
     signal(SIGSEGV, leave);
-    for (;;)
-        if (malloc(2000) == NULL)
-            _exit(2);
+    do
+        block = malloc(2000);
+    while (block != NULL);
+    _exit(2);
 }
 
 int main(int argc, char **argv)

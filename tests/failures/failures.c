@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * failures.c - runs the hosts of this folder, each with a naive module and with a cured one, and
+ * judges how they end.
+ *
+ * A case is one way in which a host ends. The naive module has to fail in it as the public thread
+ * says, or the case proves nothing. It does in nearly all runs, but a tenth is enough: on a busy
+ * machine its threads may not get to run in time. The cured module may fail in none. In the ways
+ * that the naive module masters, both have to do the same: the cure must not be a leak.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+enum { SECONDS = 10, SECONDS_TO_HANG = 1 };
+
+enum naive_end { CRASHES, HANGS, DOES_AS_WELL };
+
+struct failure {
+    const char *name;
+    const char *host;
+    const char *modules[2];    /* the naive one and the cured one, without `.so` */
+    const char *ending;        /* the host's second argument */
+    enum naive_end naive;
+    int runs;
+    const char *transcript;    /* of the cured module, and of window.c */
+    const char *other_transcript; /* where two orders of events are right */
+    bool at_startup;           /* the module is loaded with the host, as if linked to it */
+};
+
+#define MODULES(number) {number "-naive", number "-cured"}
+
+static const struct failure failures[] = {
+    {"01_openssl_6214_exit", "thread-host", MODULES("01"), "exit", CRASHES, 20,
+     .transcript = "mapped\n"},
+    {"01_openssl_6214_exit_linked", "thread-host", MODULES("01"), "exit", CRASHES, 10,
+     .transcript = "mapped\n", .at_startup = true},
+    {"01_openssl_6214_unload", "thread-host", MODULES("01"), "unload", DOES_AS_WELL, 3,
+     .transcript = "cleaned up\ngone\n"},
+
+    {"02_llvm_132452_exit", "thread-host", MODULES("02"), "exit", CRASHES, 20,
+     .transcript = "mapped\n"},
+    {"02_llvm_132452_exit_linked", "thread-host", MODULES("02"), "exit", CRASHES, 10,
+     .transcript = "mapped\n", .at_startup = true},
+    {"02_llvm_132452_unload", "thread-host", MODULES("02"), "unload", DOES_AS_WELL, 3,
+     .transcript = "passes destroyed\ngone\n"},
+
+    {"03_rocm_3004_exit", "thread-host", MODULES("03"), "exit", CRASHES, 20,
+     .transcript = "mapped\n"},
+    {"03_rocm_3004_exit_linked", "thread-host", MODULES("03"), "exit", CRASHES, 10,
+     .transcript = "mapped\n", .at_startup = true},
+    {"03_rocm_3004_exit_cured_runtime", "thread-host", {"03-naive", "03-on-cured"}, "exit", CRASHES,
+     20, .transcript = "proxy stopped\nmapped\n"},
+    {"03_rocm_3004_unload", "thread-host", MODULES("03"), "unload", DOES_AS_WELL, 3,
+     .transcript = "proxy stopped\ngone\n"},
+
+    {"06_rust_ctor_94_unload", "06-host", MODULES("06"), "unload", CRASHES, 5,
+     .transcript = "cleaned up\ncleaned up\ncleaned up\ngone\n"},
+    {"06_rust_ctor_94_exit", "06-host", MODULES("06"), "exit", DOES_AS_WELL, 3,
+     .transcript = "cleaned up\nmapped\n"},
+
+    {"07_openssl_9914_unload", "07-host", MODULES("07"), "unload", CRASHES, 5,
+     .transcript = "ssl stopped\ngone\n"},
+    {"07_openssl_9914_exit", "07-host", MODULES("07"), "exit", DOES_AS_WELL, 3,
+     .transcript = "ssl stopped\nmapped\n"},
+
+    {"10_wgpu_5084_exit", "10-host", MODULES("10"), "exit", CRASHES, 20,
+     .transcript = "finished\ngone\n", .other_transcript = "finished\nmapped\n"},
+    {"10_wgpu_5084_unload", "10-host", MODULES("10"), "unload", DOES_AS_WELL, 3,
+     .transcript = "finished\ngone\n"},
+
+    {"11_krb5_576_exit", "thread-host", MODULES("11"), "exit", CRASHES, 20,
+     .transcript = "mapped\n"},
+    {"11_krb5_576_exit_linked", "thread-host", MODULES("11"), "exit", CRASHES, 10,
+     .transcript = "mapped\n", .at_startup = true},
+    {"11_krb5_576_exit_cured_plugin", "thread-host", {"11-naive", "11-with-cured"}, "exit", CRASHES,
+     20, .transcript = "mechanism closed\nmapped\n"},
+    {"11_krb5_576_unload", "thread-host", {"11-naive-apart", "11-cured-apart"}, "unload",
+     DOES_AS_WELL, 3, .transcript = "mechanism closed\ngone\n"},
+
+    {"12_wil_567_exit", "12-host", MODULES("12"), "exit", HANGS, 2,
+     .transcript = "left alone\nmapped\n"},
+    {"12_wil_567_fork", "12-host", MODULES("12"), "fork", HANGS, 2,
+     .transcript = "left alone\nmapped\n"},
+    {"12_wil_567_crash_in_malloc", "12-host", {"12-naive-walks", "12-cured"}, "crash", HANGS, 2,
+     .transcript = "left alone\nmapped\n"},
+    {"12_wil_567_unload", "12-host", MODULES("12"), "unload", DOES_AS_WELL, 3,
+     .transcript = "freed\ngone\n"},
+    {"12_wil_567_unload_walks", "12-host", {"12-naive-walks", "12-cured"}, "unload", DOES_AS_WELL,
+     3, .transcript = "freed\ngone\n"},
+};
+
+/* ---- one run ------------------------------------------------------------------------------- */
+
+struct outcome {
+    int wait_status;
+    char transcript[4096];
+};
+
+/* The alarm stays set across exec: nothing that hangs outlives its time. */
+__attribute__((noreturn))
+static void become_host(const struct failure *failure, const char *module, unsigned seconds)
+{
+    char host[PATH_MAX], file[PATH_MAX];
+    const struct rlimit no_core = {0, 0};
+    setrlimit(RLIMIT_CORE, &no_core);
+    snprintf(file, sizeof file, "./%s.so", module);
+    if (failure->at_startup)
+        setenv("LD_PRELOAD", file, 1);
+    alarm(seconds);
+    if (chdir(harness_dir()) == 0)
+        execl(harness_path(host, failure->host), failure->host, file, failure->ending,
+              (char *)NULL);
+    _exit(126);
+}
+
+static void read_transcript(int input, char *text, size_t size)
+{
+    size_t length = 0;
+    ssize_t n;
+    while ((n = read(input, text + length, size - 1 - length)) > 0)
+        length += (size_t)n;
+    text[length] = '\0';
+}
+
+static void run(const struct failure *failure, const char *module, unsigned seconds,
+                struct outcome *ret)
+{
+    int ends[2];
+    require(pipe(ends) == 0);
+    pid_t child = fork();
+    require(child >= 0);
+    if (child == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        become_host(failure, module, seconds);
+    }
+    close(ends[1]);
+    read_transcript(ends[0], ret->transcript, sizeof ret->transcript);
+    close(ends[0]);
+    require_eq(waitpid(child, &ret->wait_status, 0), child);
+}
+
+/* ---- how it ended -------------------------------------------------------------------------- */
+
+static bool ended_well(const struct failure *failure, const struct outcome *outcome)
+{
+    const char *other = failure->other_transcript;
+    if (!WIFEXITED(outcome->wait_status) || WEXITSTATUS(outcome->wait_status) != 0)
+        return false;
+    return strcmp(outcome->transcript, failure->transcript) == 0 ||
+           (other != NULL && strcmp(outcome->transcript, other) == 0);
+}
+
+static bool crashed(int wait_status)
+{
+    int number = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
+    return number == SIGSEGV || number == SIGBUS || number == SIGABRT || number == SIGILL;
+}
+
+static bool hung(int wait_status)
+{
+    return WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGALRM;
+}
+
+/* A naive module that could not be loaded, or said something wrong, is no proof. */
+static bool failed_as_told(const struct failure *failure, const struct outcome *outcome)
+{
+    bool failed = failure->naive == HANGS ? hung(outcome->wait_status)
+                                          : crashed(outcome->wait_status);
+    require(failed || (WIFEXITED(outcome->wait_status) && WEXITSTATUS(outcome->wait_status) == 0));
+    return failed;
+}
+
+/* ---- all runs ------------------------------------------------------------------------------ */
+
+static int runs_that_went_wrong(const struct failure *failure, const char *module)
+{
+    struct outcome outcome;
+    int wrong = 0;
+    for (int i = 0; i < failure->runs; i++) {
+        run(failure, module, SECONDS, &outcome);
+        if (ended_well(failure, &outcome))
+            continue;
+        wrong++;
+        fprintf(stderr, "%s: wait status %#x, and: %s\n", module, outcome.wait_status,
+                outcome.transcript);
+    }
+    return wrong;
+}
+
+static int failures_of_naive(const struct failure *failure)
+{
+    struct outcome outcome;
+    int failed = 0;
+    unsigned seconds = failure->naive == HANGS ? SECONDS_TO_HANG : SECONDS;
+    for (int i = 0; i < failure->runs; i++) {
+        run(failure, failure->modules[0], seconds, &outcome);
+        failed += failed_as_told(failure, &outcome);
+    }
+    return failed;
+}
+
+static void check_naive(const struct failure *failure)
+{
+    if (failure->naive == DOES_AS_WELL) {
+        require_eq(runs_that_went_wrong(failure, failure->modules[0]), 0);
+        return;
+    }
+    int failed = failures_of_naive(failure);
+    say("naive: %d of %d failed", failed, failure->runs);
+    require(10 * failed >= failure->runs);
+}
+
+static void check_failure(const void *data)
+{
+    const struct failure *failure = data;
+    require_eq(runs_that_went_wrong(failure, failure->modules[1]), 0);
+    check_naive(failure);
+}
+
+void harness_setup(void)
+{
+    for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
+        harness_add(&(struct test_case){
+            .name = failures[i].name,
+            .run = check_failure,
+            .data = &failures[i],
+            .expect = failures[i].naive == DOES_AS_WELL ? "" : "naive: * failed\n",
+            .timeout = 120,
+            .slow = failures[i].runs >= 10,
+        });
+}

@@ -15,10 +15,10 @@ _Static_assert(sizeof(struct fini__shared) <= FINI__SHARED_SIZE, "the platform g
 struct fini__shared *fini__shared_find(void)
 {
     struct fini__shared *s = fini__platform_shared();
-    uint32_t unused = 0;
-    if (s && !atomic_compare_exchange_strong(&s->format, &unused, FINI__SHARED_FORMAT) && unused != FINI__SHARED_FORMAT)
-        s = NULL;
-    return s;
+    uint32_t seen = 0;
+    if (!s || atomic_compare_exchange_strong(&s->format, &seen, FINI__SHARED_FORMAT))
+        return s;
+    return seen == FINI__SHARED_FORMAT ? s : NULL;
 }
 
 static unsigned generation;

@@ -19,7 +19,7 @@ struct fini__thread_ends {
     _Atomic uint32_t key[FINI__THREAD_ENDS];
 };
 
-/* The ones that all images of the namespace share, or of the main namespace; NULL: there are none. */
+/* The ones that all images of this namespace share, or of the main one; NULL: there are none. */
 FINI_INTERNAL struct fini__thread_ends *fini__record_thread_ends(bool main_namespace);
 
 #endif

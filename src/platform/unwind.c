@@ -11,7 +11,7 @@
  * access. Why not libgcc's unwinder: DESIGN.md, "Walking the stack".
  *
  * Each image carries a copy of this: machine code is dear here, time is not. Hence one function
- * for every number, and a table for the instructions.
+ * for every number, a table for the instructions, and nothing inlined that is called twice.
  */
 #include "unwind.h"
 
@@ -325,7 +325,7 @@ static bool execute(struct machine *m, unsigned byte)
 static FINI_NOINLINE bool run_instructions(struct machine *m)
 {
     struct reader *r = &m->reader;
-    for (unsigned byte = REMEMBER_STATE; execute(m, byte); byte = (unsigned)read_number(r, U8))
+    for (unsigned byte = REMEMBER_STATE; execute(m, byte); byte = *(const uint8_t *)r->at++)
         if (r->at == r->end)
             return r->at != 0;
     return false;

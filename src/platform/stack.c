@@ -81,7 +81,7 @@ static bool pack_frame(const struct fini__unwind_row *row, union frame *ret)
     ret->outermost = row->outermost;
     ret->by_frame_pointer = row->cfa_from_frame_pointer;
     ret->saves = row->frame_pointer.rule == FINI__UNWIND_SAVED;
-    ret->loses = row->frame_pointer.rule == FINI__UNWIND_UNKNOWN;
+    ret->loses = row->frame_pointer.rule >= FINI__UNWIND_UNKNOWN;
     ret->cfa_offset = (int32_t)row->cfa_offset;
     ret->saved_offset = (int16_t)row->frame_pointer.offset;
     ret->return_offset = (int8_t)row->return_address.offset;

@@ -356,7 +356,7 @@ static bool run_function(struct machine *m, const struct fini__unwind_table *tab
     return run_instructions(m);
 }
 
-FINI_COLD bool fini__unwind_find(const struct fini__unwind_table *table,
+bool fini__unwind_find(const struct fini__unwind_table *table,
                                  const struct fini__unwind_registers *registers, uintptr_t pc,
                                  struct fini__unwind_row *ret)
 {

@@ -20,9 +20,10 @@ struct fini__lock {
     void (*forked)(void);      /* cleans up what the lock guards, in a forked child; or NULL */
 };
 
-/* For `process`, before the lock is first taken: no process has this number. So a lock whose memory
- * is zero is free. */
-#define FINI_LOCK_UNUSED 0
+/* In place of a process; none has these numbers. Before the lock is first taken, so that one whose
+ * memory is zero is free; and while a forked child cleans up. */
+#define FINI_LOCK_UNUSED ((uintptr_t)0)
+#define FINI_LOCK_CLEANING_UP (~(uintptr_t)0)
 
 FINI_INTERNAL bool fini__lock_take(struct fini__lock *lock);
 FINI_INTERNAL void fini__lock_drop(struct fini__lock *lock);

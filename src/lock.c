@@ -18,7 +18,7 @@
  *   process    take in process P
  *   P          as above
  *   unused     -> P; then as above
- *   other      -> CLEANING_UP, cleans up, -> P; then as above
+ *   other      -> FINI_LOCK_CLEANING_UP, cleans up, -> P; then as above
  *   CLEANING_  another thread does: waits for P
  *
  * The critical sections are a few stores long, so the waiting side yields and then naps.
@@ -35,9 +35,6 @@ static void clean_up_after_fork(struct fini__lock *lock)
         lock->forked();
 }
 
-/* In place of a process: no process has this number. */
-#define CLEANING_UP (~(uintptr_t)0)
-
 /* A signal handler that interrupted the clean-up, and calls exit(), would wait for ever. */
 enum { ADOPT_ROUNDS_MOST = 1000 };
 
@@ -48,8 +45,8 @@ static void adopt(struct fini__lock *lock, uintptr_t process)
         uintptr_t seen = atomic_load_explicit(&lock->process, memory_order_acquire);
         if (seen == process)
             return;
-        if (seen != CLEANING_UP &&
-            atomic_compare_exchange_strong(&lock->process, &seen, CLEANING_UP)) {
+        if (seen != FINI_LOCK_CLEANING_UP &&
+            atomic_compare_exchange_strong(&lock->process, &seen, FINI_LOCK_CLEANING_UP)) {
             if (seen != FINI_LOCK_UNUSED)
                 clean_up_after_fork(lock);
             atomic_store_explicit(&lock->process, process, memory_order_release);

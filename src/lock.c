@@ -18,7 +18,7 @@
  *   process    take in process P
  *   P          as above
  *   unused     -> P; then as above
- *   other      -> FINI_LOCK_CLEANING_UP, cleans up, -> P; then as above
+ *   other      -> CLEANING_UP, cleans up, -> P; then as above
  *   CLEANING_  another thread does: waits for P
  *
  * The critical sections are a few stores long, so the waiting side yields and then naps.

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * matrix.c - every way in times every way out, in one build variant (VARIANT).
+ * matrix.c - every way in times every way out, in one build variant (VARIANT), under each of the
+ * conditions that the program is linked with (unconditional.c, tests/hostile).
  *
  * MATRIX_LINKED: the variant has the programs that the plugin is linked into.
  * MATRIX_TSAN: its hosts run under ThreadSanitizer.
+ * MATRIX_NODELETE: its plugin is linked so that the loader never unloads it.
+ * MATRIX_BARE: its plugin has no crtbegin, and so no exit handlers of its own.
  *
  * Decides: which pairs make sense, and from the contract what has to come of each: the reason
  * that every hook and destructor is told, their order, whether the plugin is mapped afterwards,
@@ -94,6 +97,8 @@ enum {
     NESTED = 1024,     /* inside another dlclose */
     VERY_LAST = 2048,  /* if older than the loader's finalizer, it also comes after it */
     NOT_UNDER_TSAN = 8192, /* which delays signals, and dies when main has ended */
+    RAISES = 16384,    /* a signal, to itself */
+    COMES_TWICE = 32768, /* vfork returns twice */
 };
 
 struct way_out {
@@ -125,7 +130,7 @@ static const struct way_out ways_out[] = {
     {"return-while-inside", EXITS, RETURNS, 0},
     {"exit", EXITS, 0, 0},
     {"exit-thread", EXITS, 0, 0},
-    {"exit-signal", EXITS, 0, 0},
+    {"exit-signal", EXITS, RAISES, 0},
     {"exit-interrupt", EXITS, NOT_UNDER_TSAN, 0},
     {"exit-constructor", EXITS, LOADER, 0},
     {"exit-finalizer", EXITS, LOADER, 0},
@@ -136,12 +141,15 @@ static const struct way_out ways_out[] = {
     {"pthread-exit-last", EXITS, ENDS_MAIN | NOT_UNDER_TSAN, 0},
     {"exit-forked", EXITS_IN_CHILD, RETURNS, 0},
     {"dlclose-forked", CLOSES_IN_CHILD, RETURNS | LOADER, 0},
-    {"exit-vforked", EXITS, RETURNS, 0},
+    {"exit-vforked", EXITS, RETURNS | COMES_TWICE, 0},
     {"quick-exit", DIES, 0, 0},
     {"_exit", DIES, 0, 0},
-    {"abort", DIES, 0, SIGABRT},
-    {"fatal-signal", DIES, 0, SIGTERM},
+    {"abort", DIES, RAISES, SIGABRT},
+    {"fatal-signal", DIES, RAISES, SIGTERM},
 };
+
+/* The one that names are given for. */
+static const struct matrix_condition *under;
 
 /* ---- which pairs make sense ------------------------------------------------------------------ */
 
@@ -168,7 +176,7 @@ enum reason { UNLOAD, UNLOAD_AT_EXIT, EXIT };
 /* Does the loader unmap it, once the way out has closed it? */
 static bool is_unmapped(const struct way_in *in, const struct way_out *out)
 {
-    if (in->is & RESIDENT)
+    if (in->is & RESIDENT || MATRIX_NODELETE)
         return false;
     /* The handler comes when the loader finalizes everything, and unmaps nothing in between. */
     if (in->is & BEFORE_MAIN && out->is & OLDER)
@@ -181,10 +189,10 @@ static bool is_unmapped(const struct way_in *in, const struct way_out *out)
 }
 
 /* The exception to what follows: this thread is not the one that calls exit(), and libc's list of
- * exit handlers, where the mark is, is not the namespace's. */
+ * exit handlers, where the mark is, is not the namespace's; or there is no mark. */
 static bool cannot_know_of_exit(const struct way_in *in, const struct way_out *out)
 {
-    return in->is & OWN_LIBC && out->is & IN_THREAD;
+    return (in->is & OWN_LIBC || under->is & CONDITION_NO_RECORD) && out->is & IN_THREAD;
 }
 
 static enum reason expected(const struct way_in *in, const struct way_out *out)
@@ -226,6 +234,8 @@ static void put_hook(struct transcript *t, const char *hook, enum reason why, bo
 
 static void put_exit_handler(struct transcript *t, const char *told)
 {
+    if (MATRIX_BARE)
+        return;
     put(t, "exit handler%s%s\n", t->asks ? ": " : "", t->asks ? told : "");
 }
 
@@ -386,6 +396,7 @@ static void put_leaving(struct transcript *t, const struct way_in *in, const str
 struct pair {
     const struct way_in *in;
     const struct way_out *out;
+    const struct matrix_condition *under;
     bool asks;
 };
 
@@ -394,6 +405,10 @@ static void run_pair(const void *data)
     const struct pair *pair = data;
     if (pair->asks)
         setenv("MATRIX_ASK", "1", 1);
+    if (pair->under->preload)
+        matrix_preload(pair->under->preload);
+    if (pair->under->impose)
+        pair->under->impose();
     matrix_become(pair->in->program, pair->in->name, pair->out->name,
                   pair->out->is & EARLY_LIBRARY ? "early.so" : NULL, pair->in->preload);
 }
@@ -404,8 +419,9 @@ static void add_pair(const struct way_in *in, const struct way_out *out, bool as
     struct transcript t = {.asks = asks, .left_to_last = (in->is & (BEFORE_MAIN | OWN_LIBC)) != 0};
     struct pair *pair = malloc(sizeof *pair);
     require(pair != NULL);
-    *pair = (struct pair){in, out, asks};
-    snprintf(name, sizeof name, "%s/%s%s", in->name, out->name, asks ? "/asks" : "");
+    *pair = (struct pair){in, out, under, asks};
+    snprintf(name, sizeof name, "%s%s%s/%s%s", under->name, under->name[0] ? "/" : "", in->name,
+             out->name, asks ? "/asks" : "");
     put_arrival(&t, in);
     put_leaving(&t, in, out);
     harness_add(&(struct test_case){.name = name,
@@ -418,11 +434,18 @@ static void add_pair(const struct way_in *in, const struct way_out *out, bool as
 
 static bool is_built(const struct way_in *in)
 {
-    return !(!MATRIX_LINKED && in->is & LINKED);
+    /* What is never unloaded is not loaded again. */
+    return !(!MATRIX_LINKED && in->is & LINKED) && !(MATRIX_NODELETE && in->is & RELOADED);
 }
 
 static bool is_possible(const struct way_in *in, const struct way_out *out)
 {
+    if (under->is & CONDITION_LOADER && in->is & STATIC)
+        return false;
+    if (under->is & CONDITION_NO_RAISE && out->is & RAISES)
+        return false;
+    if (under->is & CONDITION_NO_VFORK && out->is & COMES_TWICE)
+        return false;
     if (!MATRIX_TSAN)
         return true;
     /* Its exit handlers are not the program's: they come where those of on_exit come. */
@@ -440,9 +463,16 @@ static void add_pairs(const struct way_in *in, const struct way_out *out)
         add_pair(in, out, true);
 }
 
-void harness_setup(void)
+static void add_product(void)
 {
     for (size_t i = 0; i < sizeof ways_in / sizeof *ways_in; i++)
         for (size_t o = 0; o < sizeof ways_out / sizeof *ways_out; o++)
             add_pairs(&ways_in[i], &ways_out[o]);
+}
+
+void harness_setup(void)
+{
+    for (under = matrix_conditions; under->name; under++)
+        if (harness_wants(under->name))
+            add_product();
 }

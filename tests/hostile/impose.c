@@ -3,20 +3,21 @@
  * impose.c - a library to preload, whose constructor comes before all others (-z initfirst): what
  * has to be imposed on a host from within, when its libraries are mapped.
  *
- *   HOSTILE_IMPOSE   no-pages: no two pages of new memory; no-keys: all thread keys are taken
+ *   HOSTILE_IMPOSE   no-pages: no new pages; no-keys: all thread keys are taken
  */
 #include <errno.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "refuse.h"
 
-/* What the loader and malloc map for themselves is larger, or part of a file. */
+/* The loader maps files, malloc takes from the heap, and stacks have a flag more. */
 static void refuse_pages(void)
 {
-    static const struct refusal list[] = {{SYS_mmap, 1, EQUALS, 8192}, {REFUSE_END, 0, ANY, 0}};
+    static const struct refusal list[] = {{SYS_mmap, 3, EQUALS, MAP_PRIVATE | MAP_ANONYMOUS},
+                                          {REFUSE_END, 0, ANY, 0}};
     refuse(list, ENOMEM);
 }
 
@@ -27,11 +28,15 @@ static void take_keys(void)
         continue;
 }
 
-__attribute__((constructor)) static void constructed(void)
+/* Before libc's own constructor, which lets getenv see the environment: glibc hands it over. */
+__attribute__((constructor)) static void constructed(int argc, char **argv, char **environment)
 {
-    const char *what = getenv("HOSTILE_IMPOSE");
-    if (what && strcmp(what, "no-pages") == 0)
-        refuse_pages();
-    if (what && strcmp(what, "no-keys") == 0)
-        take_keys();
+    (void)argc;
+    (void)argv;
+    for (char **entry = environment; *entry; entry++) {
+        if (strcmp(*entry, "HOSTILE_IMPOSE=no-pages") == 0)
+            refuse_pages();
+        if (strcmp(*entry, "HOSTILE_IMPOSE=no-keys") == 0)
+            take_keys();
+    }
 }

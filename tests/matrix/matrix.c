@@ -7,6 +7,8 @@
  * MATRIX_TSAN: its hosts run under ThreadSanitizer.
  * MATRIX_NODELETE: its plugin is linked so that the loader never unloads it.
  * MATRIX_BARE: its plugin has no crtbegin, and so no exit handlers of its own.
+ * MATRIX_OPEN: only what is known to fail; all other programs are without it.
+ * MATRIX_CORE: only some ways in, from each kind.
  *
  * Decides: which pairs make sense, and from the contract what has to come of each: the reason
  * that every hook and destructor is told, their order, whether the plugin is mapped afterwards,
@@ -26,6 +28,19 @@
 /* Of ways in and out: such pairs come once more, and the plugin's exit handler asks fini_why(). */
 enum { ASKS_TOO = 1 << 16 };
 
+#ifndef MATRIX_OPEN
+#define MATRIX_OPEN 0
+#endif
+#ifndef MATRIX_CORE
+#define MATRIX_CORE 0
+#endif
+#ifndef MATRIX_NODELETE
+#define MATRIX_NODELETE 0
+#endif
+#ifndef MATRIX_BARE
+#define MATRIX_BARE 0
+#endif
+
 /* ---- ways in --------------------------------------------------------------------------------- */
 
 enum {
@@ -36,7 +51,8 @@ enum {
     BEFORE_MAIN = 16,  /* comes before the loader's own exit handler is registered */
     IN_LOADER = 32,    /* its constructor runs in no place that exit() could end orderly from */
     OWN_LIBC = 64,     /* a dlmopen namespace: exit() does not know its handlers */
-    RELOADED = 128     /* an older copy has come and gone before */
+    RELOADED = 128,    /* an older copy has come and gone before */
+    CORE = 256         /* stands for its kind where there is no time for all */
     /* and ASKS_TOO */
 };
 
@@ -48,26 +64,26 @@ struct way_in {
 };
 
 static const struct way_in ways_in[] = {
-    {"startup", "host-startup", NULL, RESIDENT | BEFORE_MAIN | ASKS_TOO},
+    {"startup", "host-startup", NULL, RESIDENT | BEFORE_MAIN | ASKS_TOO | CORE},
     {"preload", "host", "plugin.so", RESIDENT | BEFORE_MAIN},
-    {"dlopen", "host", NULL, ASKS_TOO},
+    {"dlopen", "host", NULL, ASKS_TOO | CORE},
     /* One more library with libfini, loaded at start-up, which shares the exit mark. */
     {"dlopen-beside-another", "host", "silent.so", 0},
     {"dlopen-thread", "host", NULL, 0},
-    {"dlopen-startup-constructor", "host", "early.so", BEFORE_MAIN},
+    {"dlopen-startup-constructor", "host", "early.so", BEFORE_MAIN | CORE},
     {"dlopen-constructor", "host", NULL, 0},
-    {"dlopen-atexit", "host", NULL, AT_EXIT},
+    {"dlopen-atexit", "host", NULL, AT_EXIT | CORE},
     {"dependency", "host", NULL, 0},
-    {"dlmopen", "host", NULL, OWN_LIBC},
+    {"dlmopen", "host", NULL, OWN_LIBC | CORE},
     {"twice", "host", NULL, 0},
     {"twice-one-kept", "host", NULL, RESIDENT},
-    {"reload", "host", NULL, RELOADED},
+    {"reload", "host", NULL, RELOADED | CORE},
     {"reload-beside", "host", NULL, RELOADED},
-    {"by-dependency", "host", NULL, 0},
+    {"by-dependency", "host", NULL, CORE},
     {"by-startup-dependency", "host", "keeper.so", 0},
-    {"linked", "linked", NULL, RESIDENT | LINKED},
+    {"linked", "linked", NULL, RESIDENT | LINKED | CORE},
     {"linked-nopie", "linked-nopie", NULL, RESIDENT | LINKED},
-    {"linked-static", "linked-static", NULL, RESIDENT | LINKED | STATIC},
+    {"linked-static", "linked-static", NULL, RESIDENT | LINKED | STATIC | CORE},
     {"linked-static-pie", "linked-static-pie", NULL, RESIDENT | LINKED | STATIC},
 };
 
@@ -98,7 +114,7 @@ enum {
     VERY_LAST = 2048,  /* if older than the loader's finalizer, it also comes after it */
     NOT_UNDER_TSAN = 8192, /* which delays signals, and dies when main has ended */
     RAISES = 16384,    /* a signal, to itself */
-    COMES_TWICE = 32768, /* vfork returns twice */
+    VFORKS = 32768,
 };
 
 struct way_out {
@@ -141,7 +157,7 @@ static const struct way_out ways_out[] = {
     {"pthread-exit-last", EXITS, ENDS_MAIN | NOT_UNDER_TSAN, 0},
     {"exit-forked", EXITS_IN_CHILD, RETURNS, 0},
     {"dlclose-forked", CLOSES_IN_CHILD, RETURNS | LOADER, 0},
-    {"exit-vforked", EXITS, RETURNS | COMES_TWICE, 0},
+    {"exit-vforked", EXITS, RETURNS | VFORKS, 0},
     {"quick-exit", DIES, 0, 0},
     {"_exit", DIES, 0, 0},
     {"abort", DIES, RAISES, SIGABRT},
@@ -189,10 +205,10 @@ static bool is_unmapped(const struct way_in *in, const struct way_out *out)
 }
 
 /* The exception to what follows: this thread is not the one that calls exit(), and libc's list of
- * exit handlers, where the mark is, is not the namespace's; or there is no mark. */
+ * exit handlers, where the mark is, is not the namespace's. */
 static bool cannot_know_of_exit(const struct way_in *in, const struct way_out *out)
 {
-    return (in->is & OWN_LIBC || under->is & CONDITION_NO_RECORD) && out->is & IN_THREAD;
+    return in->is & OWN_LIBC && out->is & IN_THREAD;
 }
 
 static enum reason expected(const struct way_in *in, const struct way_out *out)
@@ -432,10 +448,18 @@ static void add_pair(const struct way_in *in, const struct way_out *out, bool as
                                     .ends = true});
 }
 
+/* The expected is right; libfini is not. */
+static bool is_open(const struct way_in *in, const struct way_out *out)
+{
+    return under->is & CONDITION_NO_MARK && out->kind == CLOSES_AT_EXIT && out->is & IN_THREAD &&
+           expected(in, out) == UNLOAD_AT_EXIT;
+}
+
 static bool is_built(const struct way_in *in)
 {
     /* What is never unloaded is not loaded again. */
-    return !(!MATRIX_LINKED && in->is & LINKED) && !(MATRIX_NODELETE && in->is & RELOADED);
+    return !(!MATRIX_LINKED && in->is & LINKED) && !(MATRIX_NODELETE && in->is & RELOADED) &&
+           !(MATRIX_CORE && !(in->is & CORE));
 }
 
 static bool is_possible(const struct way_in *in, const struct way_out *out)
@@ -444,7 +468,7 @@ static bool is_possible(const struct way_in *in, const struct way_out *out)
         return false;
     if (under->is & CONDITION_NO_RAISE && out->is & RAISES)
         return false;
-    if (under->is & CONDITION_NO_VFORK && out->is & COMES_TWICE)
+    if (under->is & CONDITION_NO_VFORK && out->is & VFORKS)
         return false;
     if (!MATRIX_TSAN)
         return true;
@@ -456,7 +480,8 @@ static bool is_possible(const struct way_in *in, const struct way_out *out)
 
 static void add_pairs(const struct way_in *in, const struct way_out *out)
 {
-    if (!is_built(in) || !is_possible(in, out) || !makes_sense(in, out))
+    if (!is_built(in) || !is_possible(in, out) || !makes_sense(in, out) ||
+        is_open(in, out) != MATRIX_OPEN)
         return;
     add_pair(in, out, false);
     if (in->is & out->is & ASKS_TOO)

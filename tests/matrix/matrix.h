@@ -5,12 +5,12 @@
 #ifndef MATRIX_MATRIX_H
 #define MATRIX_MATRIX_H
 
-/* What a condition changes of the expected, besides nothing. */
+/* Which pairs a condition leaves out. What is expected of the others is the same as without it. */
 enum {
     CONDITION_LOADER = 1,    /* of the loader: without effect in a static program */
-    CONDITION_NO_RECORD = 2, /* there is no memory for what tells other threads of exit() */
+    CONDITION_NO_MARK = 2,   /* libfini does not come to tell other threads of exit(): open */
     CONDITION_NO_RAISE = 4,  /* what raise() needs is refused */
-    CONDITION_NO_VFORK = 8   /* who stands between caller and vfork cannot return twice */
+    CONDITION_NO_VFORK = 8   /* nothing comes of the child of a vfork */
 };
 
 /* Something that the host is under. Every pair is run under each. */

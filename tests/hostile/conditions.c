@@ -67,6 +67,9 @@ static const struct refusal small_calls[] = {
     {SYS_membarrier, 0, ANY, 0}, {SYS_rt_sigprocmask, 0, ABOVE, 2},
     {REFUSE_END, 0, ANY, 0}};
 
+static const struct refusal odd_mask[] = {
+    {SYS_rt_sigprocmask, 0, ABOVE, 2}, {REFUSE_END, 0, ANY, 0}};
+
 static const struct refusal odd_calls[] = {
     {SYS_nanosleep, 0, ANY, 0}, {SYS_membarrier, 0, ANY, 0},
     {SYS_process_vm_readv, 0, ANY, 0}, {REFUSE_END, 0, ANY, 0}};
@@ -89,6 +92,12 @@ static void small_calls_eperm(void)
 static void small_calls_enosys(void)
 {
     refuse(small_calls, ENOSYS);
+}
+
+/* As the kernel answers, but for memory that cannot be read as well. */
+static void odd_mask_einval(void)
+{
+    refuse(odd_mask, EINVAL);
 }
 
 static void odd_calls_kill(void)
@@ -141,9 +150,9 @@ static void everything(void)
 
 const struct matrix_condition matrix_conditions[] = {
     {"audit", audit_plain, NULL, CONDITION_LOADER},
-    {"audit-binds", audit_binds, NULL, CONDITION_LOADER},
+    {"audit-binds", audit_binds, NULL, CONDITION_LOADER | CONDITION_NO_SCAN},
     {"audit-calls", audit_calls, NULL,
-     CONDITION_LOADER | CONDITION_NO_VFORK | CONDITION_NO_MARK},
+     CONDITION_LOADER | CONDITION_NO_VFORK | CONDITION_NO_MARK | CONDITION_NO_SCAN},
     {"audit-fini", audit_fini, NULL, CONDITION_LOADER},
     {"bind-now", bind_now, NULL, CONDITION_LOADER},
     {"preload-bump", NULL, "allocator-bump.so", CONDITION_LOADER},
@@ -151,14 +160,15 @@ const struct matrix_condition matrix_conditions[] = {
     {"preload-locked", NULL, "allocator-locked.so", CONDITION_LOADER},
     {"wipe-eperm", wipe_eperm, NULL, 0},
     {"wipe-enosys", wipe_enosys, NULL, 0},
-    {"small-calls-eperm", small_calls_eperm, NULL, CONDITION_NO_RAISE},
-    {"small-calls-enosys", small_calls_enosys, NULL, CONDITION_NO_RAISE},
+    {"small-calls-eperm", small_calls_eperm, NULL, CONDITION_NO_RAISE | CONDITION_NO_SCAN},
+    {"small-calls-enosys", small_calls_enosys, NULL, CONDITION_NO_RAISE | CONDITION_NO_SCAN},
+    {"odd-mask-einval", odd_mask_einval, NULL, CONDITION_NO_SCAN},
     {"odd-calls-kill", odd_calls_kill, NULL, 0},
     {"no-pages", no_pages, "impose.so",
      CONDITION_LOADER | CONDITION_NO_VFORK | CONDITION_NO_MARK},
     {"no-keys", no_keys, "impose.so", CONDITION_LOADER},
     {"trace-to-nothing", trace_to_nothing, NULL, 0},
     {"trace-to-full", trace_to_full, NULL, 0},
-    {"everything", everything, "impose.so", CONDITION_LOADER},
+    {"everything", everything, "impose.so", CONDITION_LOADER | CONDITION_NO_SCAN},
     {NULL, NULL, NULL, 0},
 };

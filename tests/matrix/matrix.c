@@ -7,6 +7,7 @@
  * MATRIX_TSAN: its hosts run under ThreadSanitizer.
  * MATRIX_NODELETE: its plugin is linked so that the loader never unloads it.
  * MATRIX_BARE: its plugin has no crtbegin, and so no exit handlers of its own.
+ * MATRIX_NOTABLES: its plugin or its hosts have no unwind tables.
  * MATRIX_OPEN: only what is known to fail; all other programs are without it.
  * MATRIX_CORE: only some ways in, from each kind.
  *
@@ -30,6 +31,9 @@ enum { ASKS_TOO = 1 << 16 };
 
 #ifndef MATRIX_OPEN
 #define MATRIX_OPEN 0
+#endif
+#ifndef MATRIX_NOTABLES
+#define MATRIX_NOTABLES 0
 #endif
 #ifndef MATRIX_CORE
 #define MATRIX_CORE 0
@@ -451,6 +455,8 @@ static void add_pair(const struct way_in *in, const struct way_out *out, bool as
 /* The expected is right; libfini is not. */
 static bool is_open(const struct way_in *in, const struct way_out *out)
 {
+    if (MATRIX_NOTABLES && under->is & CONDITION_NO_SCAN)
+        return true;
     return under->is & CONDITION_NO_MARK && out->kind == CLOSES_AT_EXIT && out->is & IN_THREAD &&
            expected(in, out) == UNLOAD_AT_EXIT;
 }

@@ -15,6 +15,7 @@
 
 const char *life_plugin = "hostile-fini.so";
 struct report *life_report;
+int life_patience = 8;
 
 static void *handle;
 
@@ -85,7 +86,7 @@ int life_run(void (*live)(void), void (*prepare)(void))
     if (!life_report)
         life_report = shared_memory(sizeof *life_report);
     *life_report = (struct report){0};
-    return in_child(run_task, &task, 8);
+    return in_child(run_task, &task, life_patience);
 }
 
 const char *life_wrong(int status, fini_reason why)

@@ -17,7 +17,9 @@
 /* Shared with the parent. The plugin's finalizer writes, and calls nothing for it. */
 struct report {
     atomic_int runs, told;
-    atomic_int loaded; /* the host came so far */
+    atomic_int loaded;          /* the host came so far */
+    atomic_int phase;           /* for the host's own use */
+    void (*_Atomic slow)(void); /* called before `runs` is counted; may be NULL */
 };
 
 /* What a plugin exports under the name `plugin_report`: where it finds its report. */
@@ -37,12 +39,15 @@ extern const struct life lives[];
 extern const char *life_plugin;
 extern struct report *life_report;
 
+/* Seconds after which a life hangs. */
+extern int life_patience;
+
 /* The steps of a life, for those who make their own. A load that fails ends the process in peace
  * with status 0. */
 void life_load(void);
 void life_unload(void);
 
-/* Fills life_report, and returns the wait status; HUNG after some seconds. `prepare` is called in
+/* Fills life_report, and returns the wait status, or HUNG. `prepare` is called in
  * the child, and may be NULL. */
 int life_run(void (*live)(void), void (*prepare)(void));
 

@@ -3,7 +3,10 @@
  * plugin.c - the plugin of life.h, which does nothing but report.
  *
  * NAIVE: without libfini, so that a failure which is none of libfini's shows as that.
+ * ALLOCATES: and calls malloc once.
  */
+#include <stdlib.h>
+
 #include "life.h"
 
 __attribute__((visibility("default"))) struct report *plugin_report;
@@ -12,9 +15,20 @@ static void report(fini_reason why)
 {
     if (!plugin_report)
         return;
+    void (*slow)(void) = atomic_load(&plugin_report->slow);
+    if (slow)
+        slow();
     atomic_store(&plugin_report->told, (int)why);
     atomic_fetch_add(&plugin_report->runs, 1);
 }
+
+#ifdef ALLOCATES
+__attribute__((constructor)) static void allocate(void)
+{
+    void *volatile block = malloc(1);
+    free(block);
+}
+#endif
 
 #ifdef NAIVE
 __attribute__((destructor)) static void end(void)

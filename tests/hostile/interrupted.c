@@ -2,82 +2,22 @@
  *
  * exit() from a signal handler that interrupted the host's own allocator, which holds a lock.
  *
- * Decides: that libfini then does not allocate. The signal is raised inside the allocator, so that
- * no luck is needed. A plugin without libfini ends well: it does not allocate at all.
+ * Decides: that libfini then does not allocate. A plugin without libfini ends well: it does not
+ * allocate at all. The allocator is part of the program, or a library (two programs).
  * Leaves to others: libc's allocator (tests/hooks/hard.c).
  */
-#include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "../hooks/plugin.h"
 #include "harness.h"
 #include "life.h"
 #include "open.h"
 
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t count, size_t size);
-extern void *__libc_realloc(void *block, size_t size);
-extern void *__libc_memalign(size_t alignment, size_t size);
-extern void __libc_free(void *block);
 extern void *memalign(size_t alignment, size_t size);
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static volatile sig_atomic_t interrupts; /* the next call of the allocator is interrupted */
-
-static void enter(void)
-{
-    pthread_mutex_lock(&lock);
-    if (!interrupts)
-        return;
-    interrupts = 0;
-    raise(SIGUSR1);
-}
-
-static void *leave(void *block)
-{
-    pthread_mutex_unlock(&lock);
-    return block;
-}
-
-void *malloc(size_t size)
-{
-    enter();
-    return leave(__libc_malloc(size));
-}
-
-void *realloc(void *block, size_t size)
-{
-    enter();
-    return leave(__libc_realloc(block, size));
-}
-
-void free(void *block)
-{
-    enter();
-    __libc_free(block);
-    leave(NULL);
-}
-
-void *memalign(size_t alignment, size_t size)
-{
-    enter();
-    return leave(__libc_memalign(alignment, size));
-}
-
-__attribute__((noinline)) static void *slow_calloc(size_t count, size_t size)
-{
-    enter();
-    return leave(__libc_calloc(count, size));
-}
-
-/* A jump, as compilers make of it: this function is not on the stack. */
-__attribute__((optimize("O2"))) void *calloc(size_t count, size_t size)
-{
-    return slow_calloc(count, size);
-}
+/* Of interrupted_allocator.c: the next call of the allocator is interrupted. */
+extern void allocator_interrupted(void);
 
 /* ---- lives ----------------------------------------------------------------------------------- */
 
@@ -126,7 +66,7 @@ static void live(void)
 {
     life_load();
     signal(SIGUSR1, exit_in_handler);
-    interrupts = 1;
+    allocator_interrupted();
     call();
     abort();
 }

@@ -49,16 +49,30 @@ static void give_up(void)
     _exit(write(STDOUT_FILENO, text, sizeof text - 1) > 0 ? 77 : 99);
 }
 
-void refuse(const struct refusal *list, int error)
+static uint32_t refusing(int error)
+{
+    return error ? SECCOMP_RET_ERRNO | (uint32_t)error : SECCOMP_RET_KILL_PROCESS;
+}
+
+static void install(const struct refusal *list, uint32_t listed, uint32_t others)
 {
     struct program p = {.count = 0};
-    uint32_t verdict = error ? SECCOMP_RET_ERRNO | (uint32_t)error : SECCOMP_RET_KILL_PROCESS;
     load(&p, offsetof(struct seccomp_data, nr));
     for (; list->call != REFUSE_END; list++)
-        put_refusal(&p, list, verdict);
-    put(&p, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+        put_refusal(&p, list, listed);
+    put(&p, BPF_RET | BPF_K, others, 0, 0);
     struct sock_fprog whole = {.len = p.count, .filter = p.step};
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &whole) != 0)
         give_up();
+}
+
+void refuse(const struct refusal *list, int error)
+{
+    install(list, refusing(error), SECCOMP_RET_ALLOW);
+}
+
+void refuse_all_but(const struct refusal *list, int error)
+{
+    install(list, SECCOMP_RET_ALLOW, refusing(error));
 }

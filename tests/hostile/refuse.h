@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-enum { REFUSE_MOST = 16, REFUSE_END = -1 };
+enum { REFUSE_MOST = 30, REFUSE_END = -1 };
 
 /* With which argument a call is refused. */
 struct refusal {
@@ -20,5 +20,8 @@ struct refusal {
 /* From now on, in this process and what it becomes. `error` 0: it is killed instead. Skips the case
  * where the system has no filters; says so. */
 void refuse(const struct refusal *list, int error);
+
+/* The other way round: only these are not refused. */
+void refuse_all_but(const struct refusal *list, int error);
 
 #endif

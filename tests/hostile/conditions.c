@@ -162,7 +162,7 @@ const struct matrix_condition matrix_conditions[] = {
     {"wipe-enosys", wipe_enosys, NULL, 0},
     {"small-calls-eperm", small_calls_eperm, NULL, CONDITION_NO_RAISE | CONDITION_NO_SCAN},
     {"small-calls-enosys", small_calls_enosys, NULL, CONDITION_NO_RAISE | CONDITION_NO_SCAN},
-    {"odd-mask-einval", odd_mask_einval, NULL, CONDITION_NO_SCAN},
+    {"odd-mask-einval", odd_mask_einval, NULL, CONDITION_OPEN},
     {"odd-calls-kill", odd_calls_kill, NULL, 0},
     {"no-pages", no_pages, "impose.so",
      CONDITION_LOADER | CONDITION_NO_VFORK | CONDITION_NO_MARK},

@@ -203,8 +203,8 @@ CASE(no_memory_at_exit, .expect = "right\n")
     say("%s", wrong ? wrong : "right");
 }
 
-/* What one size can still get, another cannot: malloc has blocks of this size in a cache that calloc
- * does not look into (2.36). */
+/* What one size can still get, another cannot: malloc has blocks of this size in a cache that
+ * calloc does not look into (2.36). */
 __attribute__((unused)) static void exit_with_one_block(void)
 {
     life_load();

@@ -455,7 +455,7 @@ static void add_pair(const struct way_in *in, const struct way_out *out, bool as
 /* The expected is right; libfini is not. */
 static bool is_open(const struct way_in *in, const struct way_out *out)
 {
-    if (MATRIX_NOTABLES && under->is & CONDITION_NO_SCAN)
+    if (under->is & CONDITION_OPEN || (MATRIX_NOTABLES && under->is & CONDITION_NO_SCAN))
         return true;
     return under->is & CONDITION_NO_MARK && out->kind == CLOSES_AT_EXIT && out->is & IN_THREAD &&
            expected(in, out) == UNLOAD_AT_EXIT;

@@ -11,7 +11,8 @@ enum {
     CONDITION_NO_MARK = 2,   /* libfini does not come to tell other threads of exit(): open */
     CONDITION_NO_RAISE = 4,  /* what raise() needs is refused */
     CONDITION_NO_VFORK = 8,  /* nothing comes of the child of a vfork */
-    CONDITION_NO_SCAN = 16   /* an image without unwind tables cannot look through the stack: open */
+    CONDITION_NO_SCAN = 16,  /* without unwind tables the stack cannot be looked through: open */
+    CONDITION_OPEN = 32      /* all of it is open */
 };
 
 /* Something that the host is under. Every pair is run under each. */

@@ -13,7 +13,7 @@ cp "$source/include/fini.h" "$output/fini.h.new"
 version=$(sed -n 's/^#define FINI_VERSION "\(.*\)"$/\1/p' "$source/include/fini.h")
 
 files="src/error.c src/reason.c src/lock.c src/hooks.c src/trace.c src/image.c
-src/platform/unwind.c src/platform/glibc.c src/platform/none.c"
+src/platform/alone.c src/platform/unwind.c src/platform/glibc.c src/platform/none.c"
 
 {
     echo "/* SPDX-License-Identifier: MIT"

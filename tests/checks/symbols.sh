@@ -6,7 +6,7 @@
 
 # What fini.c may ask for. Each is in libc since glibc 2.17, or weak in fini.c. A name more here is
 # a decision: does it exist in old glibc, in a static program, and may it be called there?
-libc='bindtextdomain dladdr1 _dl_find_object __cxa_atexit __cxa_finalize
+libc='bindtextdomain dladdr1 _dl_find_object __libc_single_threaded __cxa_atexit __cxa_finalize
 __cxa_thread_atexit_impl __errno_location free getpagesize getpid madvise malloc mmap
 munmap nanosleep program_invocation_name pthread_self pthread_setcancelstate _r_debug
 sched_yield secure_getenv sigemptyset sigfillset snprintf strcmp strncmp strtoul syscall
@@ -122,8 +122,8 @@ case_asks_only_libc() # timeout=60
 # A static program lacks them; a plugin on an old system may.
 case_these_are_weak() {
     object gcc -O2
-    for name in bindtextdomain dladdr1 _dl_find_object __cxa_thread_atexit_impl \
-        _r_debug; do
+    for name in bindtextdomain dladdr1 _dl_find_object __libc_single_threaded \
+        __cxa_thread_atexit_impl _r_debug; do
         nm -u "$work/fini.o" | grep -qxE " *w $name" || fail "not weak: $name"
     done
 }

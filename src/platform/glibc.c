@@ -29,6 +29,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#if defined(__has_include)
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#define FINI_GLIBC_SINGLE_THREADED 1
+#endif
+#endif
+
 #include "../platform.h"
 #include "objects.h"
 #include "references.h"
@@ -452,8 +459,8 @@ void fini__platform_run_exit_handlers(void)
         __cxa_finalize(__dso_handle);
 }
 
-/* __cxa_thread_atexit_impl ends the process when it has no memory for its 32 bytes. It takes them by
- * calloc, which before 2.41 does not look into the cache of small blocks: this one is larger. */
+/* __cxa_thread_atexit_impl ends the process when it has no memory for its 32 bytes. It takes them
+ * by calloc, which before 2.41 does not look into the cache of small blocks: this one is larger. */
 static bool has_memory(void)
 {
     void *volatile probe = malloc(2048);
@@ -478,8 +485,8 @@ void fini__platform_unload(void)
 
 /* ---- what outlives the image ----------------------------------------------------------------- */
 
-/* The keys of another namespace's libc are left with that one. Two images that make the place for them
- * at once leave keys that nobody finds. */
+/* The keys of another namespace's libc are left with that one. Two images that make the place for
+ * them at once leave keys that nobody finds. */
 static struct fini__thread_ends *own_libc_ends(void)
 {
     static char name[] = "libfini ends 1";
@@ -550,9 +557,32 @@ const char *fini__platform_library_name(void)
 
 /* ---- small things ---------------------------------------------------------------------------- */
 
+#ifdef FINI_GLIBC_SINGLE_THREADED
+
+/* From 2.32 on libc says no from the first pthread_create on, for good, and in a dlmopen namespace
+ * from the start (seen in 2.36). Weak: the image may meet an older libc. */
+extern __typeof__(__libc_single_threaded) __libc_single_threaded FINI_WEAK;
+
+bool fini__platform_alone(void)
+{
+    return &__libc_single_threaded != NULL && __libc_single_threaded;
+}
+
+#else
+
+bool fini__platform_alone(void)
+{
+    return false;
+}
+
+#endif
+
+/* What pthread_self says, which libc keeps where the thread pointer points. */
 uintptr_t fini__platform_thread(void)
 {
-    return (uintptr_t)pthread_self();
+    uintptr_t self;
+    __asm__("mov %%fs:0, %0" : "=r"(self));
+    return self;
 }
 
 unsigned long fini__platform_thread_number(void)
@@ -578,8 +608,8 @@ bool fini__platform_setting(const char *name)
     return value && value[0] == '1' && value[1] == '\0';
 }
 
-/* To a pipe that nobody will read, write raises SIGPIPE in this thread: it is taken back. One that was
- * pending before is the host's. The kernel's sets of signals are one word. */
+/* To a pipe that nobody will read, write raises SIGPIPE in this thread: it is taken back. One that
+ * was pending before is the host's. The kernel's sets of signals are one word. */
 void fini__platform_print(const char *text, size_t length)
 {
     static const struct timespec none;

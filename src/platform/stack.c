@@ -246,8 +246,8 @@ static enum found follow(struct walk *w, struct trail *trail)
     return LOST;
 }
 
-/* The kernel reads the word before it compares it, and does not wait: EFAULT says unreadable. Of the
- * calls that read for the caller it is the one that no filter refuses. */
+/* The kernel reads the word before it compares it, and does not wait: EFAULT says unreadable. Of
+ * the calls that read for the caller it is the one that no filter refuses. */
 static bool readable(uintptr_t address)
 {
     static const struct timespec none;

@@ -17,6 +17,7 @@ static const struct {
 } rows[] = {
     {"P6", bench_add}, {"P7", bench_run}, {"P8", bench_others}, {"P9", bench_cycle},
     {"P9", bench_first}, {"P10", bench_reload}, {"P13", bench_exit}, {"P14", bench_size},
+    {"C", bench_choice},
 };
 
 static const struct {

@@ -74,6 +74,13 @@ void bench_first(void);  /* P9 */
 void bench_reload(void); /* P10 */
 void bench_exit(void);   /* P13 */
 void bench_size(void);   /* P14 */
+void bench_choice(void); /* C: what other designs would cost */
+
+/* ---- cycle.c: for other images too ----------------------------------------------------------- */
+
+void compare_cycles(const char *image, struct row row);
+void compare_first(const char *image, struct row row);
+void compare_tenths(const char *image, int count, struct row grown, struct row slower);
 
 typedef void part(const char *path, int count);
 part part_add, part_run, part_others, part_first, part_reload, part_exit;

@@ -34,17 +34,24 @@ static double cycle(const char *image)
     return load_and_unload(beside(image), CYCLES);
 }
 
-void bench_cycle(void)
+void compare_cycles(const char *image, struct row row)
 {
     struct series ours = {.count = 0}, other = {.count = 0};
     cycle("bench-plain.so");
-    cycle("bench-embeds.so");
+    cycle(image);
     for (int round = 0; round < CYCLE_ROUNDS; round++) {
         series_add(&other, cycle("bench-plain.so"));
-        series_add(&ours, cycle("bench-embeds.so"));
+        series_add(&ours, cycle(image));
     }
-    table_ratio((struct row){"P9", "dlopen + dlclose, with libfini : without", 1.1, "us"}, &ours,
-                &other);
+    table_ratio(row, &ours, &other);
+}
+
+void bench_cycle(void)
+{
+    compare_cycles("bench-embeds.so", (struct row){
+        "P9", "dlopen + dlclose, with libfini : without", 1.1, "us"});
+    compare_cycles("bench-whole.so", (struct row){
+        "", "the same with all of fini.c in the image", NO_GOAL, "us"});
 }
 
 void part_first(const char *path, int count)
@@ -58,14 +65,20 @@ static double first(const char *image)
     return ask("first", beside(image), 1).number[0];
 }
 
-void bench_first(void)
+void compare_first(const char *image, struct row row)
 {
     struct series ours = {.count = 0}, other = {.count = 0};
     for (int round = 0; round < CYCLE_ROUNDS; round++) {
         series_add(&other, first("bench-plain.so"));
-        series_add(&ours, first("bench-embeds.so"));
+        series_add(&ours, first(image));
     }
-    table_ratio((struct row){"P9", "the same, the first in a process", 1.1, "us"}, &ours, &other);
+    table_ratio(row, &ours, &other);
+}
+
+void bench_first(void)
+{
+    compare_first("bench-embeds.so", (struct row){
+        "P9", "dlopen + dlclose, the first in a process", 1.1, "us"});
 }
 
 /* ---- P10 ------------------------------------------------------------------------------------- */
@@ -176,7 +189,7 @@ void part_reload(const char *folders, int count)
     _exit(0);
 }
 
-static void compare_tenths(const char *image, int count, struct row grown, struct row slower)
+void compare_tenths(const char *image, int count, struct row grown, struct row slower)
 {
     struct copies ours, plain;
     struct series first_tenth = {.count = 0}, last_tenth = {.count = 0};

@@ -95,7 +95,7 @@ FINI_INTERNAL int fini__platform_unrefer_later(void *reference);
 FINI_INTERNAL int fini__platform_refer_for_thread(void);
 
 /* Memory that all copies of libfini in this process share, zero at first; NULL: there is none. */
-enum { FINI__SHARED_SIZE = 128 * 1024 };
+enum { FINI__SHARED_SIZE = 72 * 1024 };
 FINI_INTERNAL void *fini__platform_shared(void);
 
 /* Zeroed pages that outlive the image; NULL: no memory. */

@@ -13,7 +13,8 @@ cp "$source/include/fini.h" "$output/fini.h.new"
 version=$(sed -n 's/^#define FINI_VERSION "\(.*\)"$/\1/p' "$source/include/fini.h")
 
 # What a program calls often comes first: the size of the rest counts more than its speed.
-files="src/lock.c src/hooks.c src/error.c src/reason.c src/generation.c src/keep.c
+files="src/lock.c src/hooks.c src/platform/self.c
+src/error.c src/reason.c src/generation.c src/keep.c
 src/hold.c src/trace.c src/image.c src/platform/unwind.c src/platform/objects.c
 src/platform/stack.c src/platform/references.c src/platform/glibc.c
 src/platform/none.c"
@@ -79,7 +80,7 @@ src/platform/none.c"
             print "#pragma GCC pop_options"
             print "#endif"
         }
-        NR == 3 { small() }
+        NR == 4 { small() }
         { emit(source "/" $0, $0) }
         END { small_no_more() }
     '

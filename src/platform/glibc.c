@@ -29,16 +29,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#if defined(__has_include)
-#if __has_include(<sys/single_threaded.h>)
-#include <sys/single_threaded.h>
-#define FINI_GLIBC_SINGLE_THREADED 1
-#endif
-#endif
-
 #include "../platform.h"
 #include "objects.h"
 #include "references.h"
+#include "self.h"
 #include "stack.h"
 
 #ifndef MADV_WIPEONFORK /* older headers; the kernel says whether it knows it */
@@ -59,19 +53,14 @@ extern __typeof__(bindtextdomain) bindtextdomain FINI_WEAK;
 /* A function of libc that only stores, so that libc may call it whatever has become of us. */
 static handler_fn *const store = (handler_fn *)(void (*)(void))sigfillset;
 
-static bool stored(const sigset_t *set)
-{
-    return *(const volatile unsigned char *)set != 0;
-}
-
 /* ---- one record a process -------------------------------------------------------------------- */
 
-/* Shared by all images with libfini, and outlives each of them. A page for this, one for what is
- * forgotten, the rest for what the portable files share. New members come at the end of each, and
- * zero means to them that no copy has used them yet; another change of the layout (of union frame,
- * too) changes the name. One exit mark a process and not one an image, because libc reuses the
- * slot of an unregistered handler only at the end of its list: overlapped reloads would leak 33
- * bytes each. */
+/* Shared by all images with libfini, and outlives each of them. What the portable files share comes
+ * behind it, so close that both begin on one page; what is forgotten has the last page. New
+ * members come at the end of each, and zero means to them that no copy has used them yet; another
+ * change of the layout (of union frame, too) changes the name. One exit mark a process and not
+ * one an image, because libc reuses the slot of an unregistered handler only at the end of its
+ * list: overlapped reloads would leak 33 bytes each. */
 struct process {
     _Atomic uintptr_t numbers; /* how many processes of this line of descent have been numbered */
     bool forgets;              /* `forgotten` is on a page that is cleared in forked children */
@@ -80,17 +69,7 @@ struct process {
     struct fini__stack_memory stack;
 };
 
-/* What a forked child is to forget: exit() begins anew there. */
-struct forgotten {
-    _Atomic uintptr_t number; /* of this process; 0: a child that has none yet */
-    sigset_t mark;            /* filled by exit() itself when it reaches our handler */
-    _Atomic unsigned exiting;
-    _Atomic unsigned marked;       /* the handler is registered */
-    _Atomic uintptr_t exit_thread; /* in a static program: who has called exit() */
-    _Atomic unsigned malloc_may_be_held; /* by what exit() interrupted: KNOWN_...; 0: not seen */
-};
-
-enum { KNOWN_FREE = 1, KNOWN_HELD = 2 };
+enum { SHARED_AT = 3072 };
 
 /* libc keeps this string for us after the image is gone, and forgets it at exec. Reading costs 23
  * ns. There is no such file, and nobody looks for one: the domain is never used for messages. */
@@ -98,7 +77,6 @@ static char process_name[] = "libfini process 2"; /* not const: on a page that i
 static char record_prefix[] = "/libfini/";
 
 static struct process *process; /* NULL where there is no memory for it */
-static struct forgotten own_forgotten, *forgotten = &own_forgotten;
 
 /* ---- why ------------------------------------------------------------------------------------- */
 
@@ -112,19 +90,21 @@ static struct fini__sight sight_of(struct fini__stack_view view)
 
 static void note_malloc(const void *frame)
 {
-    unsigned known = fini__stack_interrupts_malloc(frame) ? KNOWN_HELD : KNOWN_FREE;
-    atomic_store_explicit(&forgotten->malloc_may_be_held, known, memory_order_relaxed);
+    unsigned known = fini__stack_interrupts_malloc(frame) ? FINI__MALLOC_HELD : FINI__MALLOC_FREE;
+    atomic_store_explicit(&fini__self_forgotten()->malloc_may_be_held, known, memory_order_relaxed);
 }
 
 static bool malloc_may_be_held(void)
 {
-    return atomic_load_explicit(&forgotten->malloc_may_be_held, memory_order_relaxed) == KNOWN_HELD;
+    const struct fini__forgotten *known = fini__self_forgotten();
+    return atomic_load_explicit(&known->malloc_may_be_held, memory_order_relaxed) ==
+           FINI__MALLOC_HELD;
 }
 
 struct fini__sight fini__platform_see(const void *frame)
 {
     struct fini__sight sight = sight_of(fini__stack_view_from(frame));
-    if (sight.by_exit && atomic_load(&forgotten->malloc_may_be_held) == 0)
+    if (sight.by_exit && atomic_load(&fini__self_forgotten()->malloc_may_be_held) == 0)
         note_malloc(frame);
     return sight;
 }
@@ -136,7 +116,7 @@ static uintptr_t constructors_called_from;
  * them and just before the finalizers. */
 static struct fini__sight see_static(void)
 {
-    uintptr_t exit_thread = atomic_load(&forgotten->exit_thread);
+    uintptr_t exit_thread = atomic_load(&fini__self_forgotten()->exit_thread);
     return (struct fini__sight){.finalizer = exit_thread == fini__platform_thread(),
                                 .by_exit = true};
 }
@@ -211,17 +191,23 @@ static size_t page_size(void)
     return getauxval(AT_PAGESZ);
 }
 
+static size_t forgotten_at(void)
+{
+    size_t page = page_size();
+    return (SHARED_AT + FINI__SHARED_SIZE + page - 1) / page * page;
+}
+
 /* Not from malloc: a leak checker would not see the address in the string. Where the string cannot
  * be stored each image has a record of its own, and knows a little less. */
 static struct process *make_process(bind_fn *bind)
 {
-    size_t page = page_size();
-    char *pages = fini__platform_map(2 * page + FINI__SHARED_SIZE);
+    char *pages = fini__platform_map(forgotten_at() + page_size());
     struct process *made = (struct process *)(void *)pages;
-    _Static_assert(sizeof *made <= 4096, "more than a page");
+    _Static_assert(sizeof *made <= SHARED_AT, "what is shared begins too early");
     if (!pages)
         return NULL;
-    made->forgets = syscall(SYS_madvise, pages + page, page, MADV_WIPEONFORK) == 0;
+    made->forgets = syscall(SYS_madvise, pages + forgotten_at(), page_size(),
+                            MADV_WIPEONFORK) == 0;
     made->published = !fini__has_loader() || publish_record(bind, process_name, made);
     return made;
 }
@@ -236,7 +222,7 @@ static void share_process(void)
         process = make_process(libc.bind);
     if (!process)
         return;
-    forgotten = (struct forgotten *)(void *)((char *)process + page_size());
+    fini__self_use((struct fini__forgotten *)(void *)((char *)process + forgotten_at()));
     fini__stack_remember_in(&process->stack);
 }
 
@@ -244,19 +230,19 @@ static void share_process(void)
 static void note_exit(void *mark)
 {
     sigfillset(mark);
-    atomic_store(&forgotten->exit_thread, fini__platform_thread());
+    atomic_store(&fini__self_forgotten()->exit_thread, fini__platform_thread());
 }
 
 static void set_mark(void)
 {
     unsigned unmarked = 0;
-    if (!process || !atomic_compare_exchange_strong(&forgotten->marked, &unmarked, 1))
+    if (!process || !atomic_compare_exchange_strong(&fini__self_forgotten()->marked, &unmarked, 1))
         return;
     struct libc libc = main_libc();
     if (!libc.atexit || !libc.store ||
-        libc.atexit(fini__has_loader() ? libc.store : note_exit, &forgotten->mark,
-                    &forgotten->mark) != 0)
-        atomic_store(&forgotten->marked, 0);
+        libc.atexit(fini__has_loader() ? libc.store : note_exit, &fini__self_forgotten()->mark,
+                    &fini__self_forgotten()->mark) != 0)
+        atomic_store(&fini__self_forgotten()->marked, 0);
 }
 
 /* A start-up constructor runs before libc registers the loader's finalizer: a handler registered
@@ -266,27 +252,10 @@ static bool may_register(const void *frame)
     return !fini__has_loader() || fini__stack_view_from(frame).main_has_begun;
 }
 
-FINI_NOINLINE static void try_to_set_mark(void)
+FINI_NOINLINE void fini__record_mark(void)
 {
     if (may_register(FINI_FRAME()))
         set_mark();
-}
-
-void fini__platform_watch_exit(void)
-{
-    if (FINI_UNLIKELY(!atomic_load_explicit(&forgotten->marked, memory_order_relaxed)))
-        try_to_set_mark();
-}
-
-bool fini__platform_exiting(void)
-{
-    return stored(&forgotten->mark) ||
-           atomic_load_explicit(&forgotten->exiting, memory_order_relaxed) != 0;
-}
-
-void fini__platform_set_exiting(void)
-{
-    atomic_store_explicit(&forgotten->exiting, 1, memory_order_relaxed);
 }
 
 /* ---- handlers that exit() may be running while the image goes -------------------------------- */
@@ -342,7 +311,7 @@ static void exit_call_arm(struct exit_call *call, void (*fn)(void))
  * the handler is further down on this stack, and nothing of it will run any more. */
 static void exit_call_wait(const struct exit_call *call)
 {
-    for (unsigned round = 0; !stored(&call->returned); round++) {
+    for (unsigned round = 0; !fini__self_stored(&call->returned); round++) {
         if (atomic_load(&call->runner) == fini__platform_thread() ||
             atomic_load(&call->process) != fini__platform_process())
             return;
@@ -387,7 +356,7 @@ void fini__platform_resume_at_exit(bool on)
  * pid - a child may have its parent's in a namespace of its own - and without a system call. A
  * fork handler an image would tell as well, but each __cxa_finalize searches all of them: with
  * 1000 images exit() took twice as long. */
-static uintptr_t number_process(void)
+uintptr_t fini__record_number(void)
 {
     static bool tried;
     uintptr_t none = 0;
@@ -398,15 +367,8 @@ static uintptr_t number_process(void)
     if (!process || !process->forgets)
         return (uintptr_t)syscall(SYS_getpid);
     uintptr_t number = 1 + atomic_fetch_add(&process->numbers, 1);
-    return atomic_compare_exchange_strong(&forgotten->number, &none, number) ? number : none;
-}
-
-uintptr_t fini__platform_process(void)
-{
-    uintptr_t number = atomic_load_explicit(&forgotten->number, memory_order_relaxed);
-    if (FINI_UNLIKELY(number == 0))
-        number = number_process();
-    return number;
+    _Atomic uintptr_t *place = &fini__self_forgotten()->number;
+    return atomic_compare_exchange_strong(place, &none, number) ? number : none;
 }
 
 /* ---- the image's life ------------------------------------------------------------------------ */
@@ -419,7 +381,7 @@ static struct fini__stack_view look_around(const void *frame)
 {
     struct fini__stack_view view = {.main_has_begun = !fini__has_loader()};
     if (fini__has_loader())
-        view = fini__stack_view_from(frame);
+        view = fini__stack_view_from_constructor(frame);
     at_startup = view.startup;
     if (view.exit)
         fini__platform_set_exiting();
@@ -474,8 +436,9 @@ static bool has_memory(void)
  * from a signal handler that interrupted malloc: calloc would wait for ever. */
 void fini__platform_stay_mapped(void)
 {
+    static sigset_t anything;
     if (__cxa_thread_atexit_impl && fini__has_loader() && !malloc_may_be_held() && has_memory())
-        __cxa_thread_atexit_impl(store, &own_forgotten.mark, &own_forgotten);
+        __cxa_thread_atexit_impl(store, &anything, &anything);
 }
 
 void fini__platform_unload(void)
@@ -508,7 +471,7 @@ struct fini__thread_ends *fini__record_thread_ends(bool main_libc_ends)
 
 void *fini__platform_shared(void)
 {
-    return process && process->published ? (char *)process + 2 * page_size() : NULL;
+    return process && process->published ? (char *)process + SHARED_AT : NULL;
 }
 
 /* Linked with -z nodelete it is as good as pinned. */
@@ -556,34 +519,6 @@ const char *fini__platform_library_name(void)
 }
 
 /* ---- small things ---------------------------------------------------------------------------- */
-
-#ifdef FINI_GLIBC_SINGLE_THREADED
-
-/* From 2.32 on libc says no from the first pthread_create on, for good, and in a dlmopen namespace
- * from the start (seen in 2.36). Weak: the image may meet an older libc. */
-extern __typeof__(__libc_single_threaded) __libc_single_threaded FINI_WEAK;
-
-bool fini__platform_alone(void)
-{
-    return &__libc_single_threaded != NULL && __libc_single_threaded;
-}
-
-#else
-
-bool fini__platform_alone(void)
-{
-    return false;
-}
-
-#endif
-
-/* What pthread_self says, which libc keeps where the thread pointer points. */
-uintptr_t fini__platform_thread(void)
-{
-    uintptr_t self;
-    __asm__("mov %%fs:0, %0" : "=r"(self));
-    return self;
-}
 
 unsigned long fini__platform_thread_number(void)
 {

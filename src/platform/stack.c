@@ -20,13 +20,18 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "../platform.h"
 #include "objects.h"
 #include "stack.h"
+
+/* Exported by ld.so; no header declares it. */
+extern void *__libc_stack_end FINI_WEAK;
 
 static const struct fini__unwind_registers x86_64 = {
     .frame_pointer = 6, .stack_pointer = 7, .return_address = 16};
@@ -56,25 +61,42 @@ void fini__stack_remember_in(struct fini__stack_memory *m)
     memory = m;
 }
 
-static unsigned row_of(uintptr_t pc)
+/* A row has four places, so that no two frames of one walk drive each other out. */
+enum { PLACES = 4 };
+
+static unsigned place_of_row(uintptr_t pc, unsigned n)
 {
-    return (unsigned)(pc * UINT64_C(0x9e3779b97f4a7c15) >> 57) % FINI__STACK_ROWS;
+    unsigned row = (unsigned)(pc * UINT64_C(0x9e3779b97f4a7c15) >> 57);
+    return (row * PLACES + n) % FINI__STACK_ROWS;
+}
+
+static uint64_t word_of(unsigned place, uint64_t *ret_check)
+{
+    *ret_check = atomic_load_explicit(&memory->row[place].check, memory_order_relaxed);
+    return atomic_load_explicit(&memory->row[place].word, memory_order_relaxed);
 }
 
 static bool recall_frame(uintptr_t pc, union frame *ret)
 {
-    if (!memory)
-        return false;
-    unsigned n = row_of(pc);
-    ret->word = atomic_load_explicit(&memory->row[n].word, memory_order_relaxed);
-    return (atomic_load_explicit(&memory->row[n].check, memory_order_relaxed) ^ ret->word) == pc;
+    uint64_t check;
+    for (unsigned n = 0; memory && n < PLACES; n++) {
+        ret->word = word_of(place_of_row(pc, n), &check);
+        if ((check ^ ret->word) == pc)
+            return true;
+    }
+    return false;
 }
 
+/* In the first place that is free; where none is, over the first. */
 static void remember_frame(uintptr_t pc, union frame frame)
 {
-    unsigned n = row_of(pc);
-    atomic_store_explicit(&memory->row[n].word, frame.word, memory_order_relaxed);
-    atomic_store_explicit(&memory->row[n].check, frame.word ^ pc, memory_order_relaxed);
+    uint64_t check = 1;
+    unsigned place = place_of_row(pc, 0);
+    for (unsigned n = 0; check != 0 && n < PLACES; n++)
+        if (word_of(place_of_row(pc, n), &check) == 0 && check == 0)
+            place = place_of_row(pc, n);
+    atomic_store_explicit(&memory->row[place].word, frame.word, memory_order_relaxed);
+    atomic_store_explicit(&memory->row[place].check, frame.word ^ pc, memory_order_relaxed);
 }
 
 static bool pack_frame(const struct fini__unwind_row *row, union frame *ret)
@@ -228,24 +250,6 @@ static void note_frame(struct trail *trail, const struct walk *w)
     trail->exit = landmark == FINI__EXITS;
 }
 
-static enum found follow(struct walk *w, struct trail *trail)
-{
-    for (unsigned n = 0; n < FRAMES_MOST; n++) {
-        enum found found = walk_look(w);
-        if (found == LOST && trail->unload && is_signal_return(w->pc)) {
-            *w = walk_interrupted(w); /* exit() may be further out */
-            continue;
-        }
-        if (found != LOST && w->pc != 0)
-            note_frame(trail, w);
-        if (trail->exit)
-            return FOUND;
-        if (found != FOUND || !walk_up(w))
-            return found == OUTERMOST ? OUTERMOST : LOST;
-    }
-    return LOST;
-}
-
 /* The kernel reads the word before it compares it, and does not wait: EFAULT says unreadable. Of
  * the calls that read for the caller it is the one that no filter refuses. */
 static bool readable(uintptr_t address)
@@ -261,21 +265,30 @@ static bool still_readable(uintptr_t at, bool first)
     return (!first && at % 4096 != 0) || readable(at);
 }
 
-/* How far to look for a function beyond a frame without unwind tables, in words of stack. */
-enum { FURTHER_MOST = 8192 };
+/* How far to look for a return address, in bytes of stack. */
+enum { FURTHER_MOST = 0x10000 };
+
+/* The place of the first return address into a function; its call may be its last instruction.
+ * `end`: there is none; 0: the memory ends before. We are told the function's size and not its end:
+ * that is such an address, and would be found where an earlier walk has left it (seen). */
+static uintptr_t find_return(uintptr_t begin, uintptr_t size, uintptr_t at, uintptr_t end)
+{
+    for (bool first = true; at < end; at += sizeof at, first = false) {
+        if (!still_readable(at, first))
+            return 0;
+        if (word_at(at) - begin - 1 < size)
+            return at;
+    }
+    return end;
+}
 
 /* For functions that never return: a return address into one is live wherever on the stack it
- * stands; its call may be its last instruction. We are told the function's size and not its end:
- * that is such an address, and would be found where an earlier walk has left it (seen). */
+ * stands. */
 static bool is_further_out(uintptr_t begin, uintptr_t size, uintptr_t at)
 {
-    for (unsigned n = 0; begin != 0 && n < FURTHER_MOST; n++, at += sizeof at) {
-        if (!still_readable(at, n == 0))
-            return false;
-        if (word_at(at) - begin - 1 < size)
-            return true;
-    }
-    return false;
+    uintptr_t end = at + FURTHER_MOST;
+    uintptr_t found = begin != 0 ? find_return(begin, size, at, end) : 0;
+    return found != 0 && found != end;
 }
 
 /* Lost above an unload, in a host without unwind tables. */
@@ -293,6 +306,63 @@ static bool libc_start_is_further_out(uintptr_t at)
 {
     uintptr_t size = 0;
     return is_further_out(fini__main_function("__libc_start_main", &size), size, at);
+}
+
+static uintptr_t end_of_main_stack(void)
+{
+    return &__libc_stack_end ? (uintptr_t)__libc_stack_end : 0;
+}
+
+/* Where this thread's stack ends, if it is near: glibc keeps the thread's own data there. */
+static uintptr_t near_end_of_stack(uintptr_t at)
+{
+    uintptr_t ends[] = {end_of_main_stack(), fini__platform_thread()};
+    for (unsigned n = 0; n < 2; n++)
+        if (ends[n] > at && ends[n] - at <= FURTHER_MOST)
+            return ends[n];
+    return 0;
+}
+
+/* The program's exit(); its address is looked up once a process. */
+static uintptr_t programs_exit(uintptr_t *ret_size)
+{
+    uintptr_t begin = memory ? atomic_load(&memory->exit_begin) : 0;
+    *ret_size = memory ? atomic_load(&memory->exit_size) : 0;
+    if (begin != 0 && *ret_size != 0)
+        return begin;
+    begin = fini__main_function("exit", ret_size);
+    if (memory) {
+        atomic_store(&memory->exit_begin, begin);
+        atomic_store(&memory->exit_size, *ret_size);
+    }
+    return begin;
+}
+
+/* Most often the whole rest of the stack is looked through sooner than it is walked, and the answer
+ * is no. Else the walk decides. */
+static bool exit_is_surely_absent(uintptr_t at)
+{
+    uintptr_t size, end = near_end_of_stack(at);
+    uintptr_t begin = end != 0 && fini__in_main_namespace() ? programs_exit(&size) : 0;
+    return begin != 0 && find_return(begin, size, at, end) == end;
+}
+
+static enum found follow(struct walk *w, struct trail *trail)
+{
+    for (unsigned n = 0; n < FRAMES_MOST; n++) {
+        enum found found = walk_look(w);
+        if (found == LOST && trail->unload && is_signal_return(w->pc)) {
+            *w = walk_interrupted(w); /* exit() may be further out */
+            continue;
+        }
+        if (found != LOST && w->pc != 0)
+            note_frame(trail, w);
+        if (trail->exit || (trail->unload && trail->at == w->pc && exit_is_surely_absent(w->sp)))
+            return FOUND;
+        if (found != FOUND || !walk_up(w))
+            return found == OUTERMOST ? OUTERMOST : LOST;
+    }
+    return LOST;
 }
 
 /* A start-up constructor runs before libc registers the loader's finalizer. The outermost frame
@@ -332,17 +402,33 @@ struct fini__stack_view fini__stack_view_from(const void *frame)
     return view_from(walk_from(frame));
 }
 
-/* ---- from anywhere --------------------------------------------------------------------------- */
-
-/* The words of stack that are looked through for a return address into the loader. Few, because
- * what an earlier dlclose has left on the stack looks the same. */
-enum { SCAN_MOST = 128 };
-
 static bool is_in_loader(uintptr_t pc)
 {
     struct fini__object object;
     return fini__object_at(pc - 1, &object) && fini__is_loader(object.map);
 }
+
+/* The program's entry point, _start, has called __libc_start_main: three words below what the kernel
+ * left for it. ld.so, before, has other things there. */
+static bool program_has_started(void)
+{
+    uintptr_t entry = getauxval(AT_ENTRY), stack = end_of_main_stack();
+    return stack != 0 && word_at(((stack + 8) & ~(uintptr_t)15) - 24) - entry - 1 < 64;
+}
+
+struct fini__stack_view fini__stack_view_from_constructor(const void *frame)
+{
+    struct walk w = walk_from(frame);
+    if (program_has_started() && is_in_loader(w.pc) && exit_is_surely_absent(w.sp))
+        return (struct fini__stack_view){.loader_pc = w.pc, .main_has_begun = true};
+    return view_from(w);
+}
+
+/* ---- from anywhere --------------------------------------------------------------------------- */
+
+/* The words of stack that are looked through for a return address into the loader. Few, because
+ * what an earlier dlclose has left on the stack looks the same. */
+enum { SCAN_MOST = 128 };
 
 /* A call through a register ends before pc: FF /2 with 2 to 7 bytes, but not relative to the
  * program counter (15), which is how ld.so calls malloc. It calls finalizers that way, and little

@@ -168,7 +168,7 @@ static void other_has_cleaned_up(unsigned round)
 CASE(lock_waits_for_the_clean_up_of_another_thread)
 {
     fake_reset();
-    lock.process = 0;
+    lock.process = ~(uintptr_t)0;
     fake.on_pause = other_has_cleaned_up;
     require(fini__lock_take(&lock));
     require_eq(cleaned_up, 0);

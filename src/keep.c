@@ -37,7 +37,7 @@ static int check_name(const char *name)
     return length == 0 ? FINI_EINVAL : length > FINI_KEEP_NAME_MOST ? FINI_ERANGE : FINI_OK;
 }
 
-static bool is_named(const struct fini__kept *kept, const char *name, size_t length)
+static bool has_name(const struct fini__kept *kept, const char *name, size_t length)
 {
     return kept->name_length == length && memcmp(kept->bytes, name, length) == 0;
 }
@@ -48,7 +48,7 @@ static struct fini__kept **find_kept(struct fini__shared *s, const char *name, u
 {
     size_t length = length_of(name);
     struct fini__kept **link = &s->first;
-    for (*passed = 0; *link && !is_named(*link, name, length); ++*passed)
+    for (*passed = 0; *link && !has_name(*link, name, length); ++*passed)
         link = &(*link)->next;
     return link;
 }

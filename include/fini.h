@@ -101,8 +101,8 @@ FINI_API fini_reason fini_why(void);
  * the mark that the first image with libfini set, at the latest when one of them is finalized
  * for FINI_EXIT. Handlers newer than the mark still see false. Never true by mistake. Where all
  * such images are loaded at start-up, the mark is set by the first fini_add after main() has begun.
- * A forked child begins anew: exit() of its parent is not its own.
- * In a dlmopen namespace of glibc it turns true only with the image's own finalization. */
+ * A forked child begins anew: exit() of its parent is not its own. In a dlmopen namespace of glibc
+ * it is the program's exit() that counts, not that of the namespace's own libc. */
 FINI_API bool fini_exiting(void);
 
 /* Whether this process is a forked child of the one that loaded the image. Threads and timers of
@@ -275,7 +275,7 @@ FINI_API int fini_hold(struct fini_hold *hold);
  * FINI_ENOENT   it is not held
  * FINI_EAGAIN   no thread key is left, and it is still held
  * FINI_ENOMEM   no memory, and it is still held
- * FINI_ENOTSUP  in a dlmopen namespace of glibc, where no thread end is seen; it is still held
+ * FINI_ENOTSUP  in a dlmopen namespace of glibc before 2.34; it is still held
  * FINI_EDEADLK  as with fini_hold */
 FINI_API int fini_release(struct fini_hold *hold);
 

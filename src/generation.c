@@ -17,10 +17,10 @@ _Static_assert(sizeof(struct fini__shared) <= FINI__SHARED_SIZE, "the platform g
 struct fini__shared *fini__shared_find(void)
 {
     struct fini__shared *s = fini__platform_shared();
-    uint32_t format = 0;
-    if (!s || atomic_compare_exchange_strong(&s->format, &format, FINI__SHARED_FORMAT))
+    uint32_t seen = 0;
+    if (!s || atomic_compare_exchange_strong(&s->format, &seen, FINI__SHARED_FORMAT))
         return s;
-    return format == FINI__SHARED_FORMAT ? s : NULL;
+    return seen == FINI__SHARED_FORMAT ? s : NULL;
 }
 
 static unsigned generation;

@@ -59,7 +59,7 @@ static bool stored(const sigset_t *set)
 
 /* ---- one record a process -------------------------------------------------------------------- */
 
-/* Shared by all images with libfini, of this namespace, and outlives each of them. One exit mark a
+/* Shared by all images with libfini of one namespace, and outlives each of them. One exit mark a
  * process and not one an image, because libc reuses the slot of an unregistered handler only at
  * the end of its list: overlapped reloads would leak 33 bytes each. A change of the layout changes
  * the name. */
@@ -92,7 +92,8 @@ enum { FORGOTTEN_AT = 0x10000, SHARED_AT = 0x20000, RECORD_SIZE = SHARED_AT + FI
 static char process_name[] = "libfini process 2"; /* not const: on a page that is touched anyway */
 static char process_prefix[] = "/libfini/";
 
-static struct process *process; /* NULL where there is no memory for it */
+/* Of this namespace, and of the main one, whose exit() it is; NULL where there is no memory. */
+static struct process *process, *main_process;
 static struct forgotten own_forgotten, *forgotten = &own_forgotten;
 
 /* ---- why ------------------------------------------------------------------------------------- */
@@ -162,26 +163,49 @@ static char *write_hex(char *end, uintptr_t number)
     return end;
 }
 
-static struct process *find_process(void)
+/* In a namespace made by dlmopen libc is a second copy, whose exit() is not the program's. */
+struct libc {
+    __typeof__(bindtextdomain) *bindtextdomain;
+    __typeof__(__cxa_atexit) *cxa_atexit;
+    handler_fn *store;
+};
+
+static struct libc own_libc(void)
 {
-    const char *text = bindtextdomain(process_name, NULL);
+    return (struct libc){fini__has_loader() ? bindtextdomain : NULL, __cxa_atexit, store};
+}
+
+static struct libc main_libc(void)
+{
+    struct libc libc = own_libc();
+    if (fini__has_loader() && !fini__in_main_namespace()) {
+        *(void **)&libc.bindtextdomain = fini__main_function("bindtextdomain");
+        *(void **)&libc.cxa_atexit = fini__main_function("__cxa_atexit");
+        *(void **)&libc.store = fini__main_function("sigfillset");
+    }
+    return libc;
+}
+
+static struct process *find_process(const struct libc *libc)
+{
+    const char *text = libc->bindtextdomain ? libc->bindtextdomain(process_name, NULL) : NULL;
     for (const char *prefix = process_prefix; text && *prefix; prefix++)
         text = *text == *prefix ? text + 1 : NULL;
     return text ? (struct process *)read_hex(text) : NULL;
 }
 
-static bool publish_process(const struct process *p)
+static bool publish_process(const struct libc *libc, const struct process *p)
 {
     char text[sizeof process_prefix + 2 * sizeof(uintptr_t) + 1];
     char *at = write_hex(text + sizeof text, (uintptr_t)p);
     for (size_t n = sizeof process_prefix - 1; n > 0; n--)
         *--at = process_prefix[n - 1];
-    return bindtextdomain(process_name, at) != NULL;
+    return libc->bindtextdomain && libc->bindtextdomain(process_name, at);
 }
 
 /* Not from malloc: a leak checker would not see the address in the string. Where the string cannot
  * be stored each image has a record of its own, and knows a little less. */
-static struct process *make_process(void)
+static struct process *make_process(const struct libc *libc)
 {
     char *pages = mmap(NULL, RECORD_SIZE, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -190,21 +214,27 @@ static struct process *make_process(void)
         return NULL;
     made->forgets = syscall(SYS_madvise, pages + FORGOTTEN_AT, SHARED_AT - FORGOTTEN_AT,
                             MADV_WIPEONFORK) == 0;
-    made->published = !fini__has_loader() || (bindtextdomain && publish_process(made));
+    made->published = !fini__has_loader() || publish_process(libc, made);
     return made;
+}
+
+static struct process *share_process(struct libc libc)
+{
+    struct process *found = find_process(&libc);
+    return found ? found : make_process(&libc);
 }
 
 /* From the image's first constructor, under the loader's lock: no two images make a record at
  * once. */
-static void share_process(void)
+static void share_processes(void)
 {
-    process = bindtextdomain && fini__has_loader() ? find_process() : NULL;
-    if (!process)
-        process = make_process();
-    if (!process)
-        return;
-    forgotten = (struct forgotten *)(void *)((char *)process + FORGOTTEN_AT);
-    fini__stack_remember_in(&process->stack);
+    process = main_process = share_process(own_libc());
+    if (fini__has_loader() && !fini__in_main_namespace())
+        main_process = share_process(main_libc());
+    if (main_process)
+        forgotten = (struct forgotten *)(void *)((char *)main_process + FORGOTTEN_AT);
+    if (process)
+        fini__stack_remember_in(&process->stack);
 }
 
 /* In a static program our code is as immortal as libc's, and can note the thread too. */
@@ -217,9 +247,12 @@ static void note_exit(void *mark)
 static void set_mark(void)
 {
     unsigned unmarked = 0;
-    if (process && atomic_compare_exchange_strong(&forgotten->marked, &unmarked, 1) &&
-        __cxa_atexit(fini__has_loader() ? store : note_exit, &forgotten->mark,
-                     &forgotten->mark) != 0)
+    if (!main_process || !atomic_compare_exchange_strong(&forgotten->marked, &unmarked, 1))
+        return;
+    struct libc libc = main_libc();
+    if (!libc.cxa_atexit || !libc.store ||
+        libc.cxa_atexit(fini__has_loader() ? libc.store : note_exit, &forgotten->mark,
+                        &forgotten->mark) != 0)
         atomic_store(&forgotten->marked, 0);
 }
 
@@ -357,11 +390,11 @@ static uintptr_t number_process(void)
     uintptr_t none = 0;
     if (!tried) {
         tried = true;
-        share_process();
+        share_processes();
     }
-    if (!process || !process->forgets)
+    if (!main_process || !main_process->forgets)
         return (uintptr_t)syscall(SYS_getpid);
-    uintptr_t number = 1 + atomic_fetch_add(&process->numbers, 1);
+    uintptr_t number = 1 + atomic_fetch_add(&main_process->numbers, 1);
     return atomic_compare_exchange_strong(&forgotten->number, &none, number) ? number : none;
 }
 
@@ -448,9 +481,10 @@ void fini__platform_unload(void)
 
 /* ---- what outlives the image ----------------------------------------------------------------- */
 
-struct fini__thread_ends *fini__record_thread_ends(void)
+struct fini__thread_ends *fini__record_thread_ends(bool main_namespace)
 {
-    return process && process->published ? &process->ends : NULL;
+    struct process *p = main_namespace ? main_process : process;
+    return p && p->published ? &p->ends : NULL;
 }
 
 void *fini__platform_shared(void)

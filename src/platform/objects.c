@@ -108,11 +108,29 @@ bool fini__own_object(struct fini__object *ret)
     return fini__object_at((uintptr_t)&fini__own_object, ret);
 }
 
+bool fini__own_libc(struct fini__object *ret)
+{
+    return fini__object_at((uintptr_t)&sigfillset, ret);
+}
+
+/* From libc, which stands near the beginning of the list. In a program that is not position
+ * independent the address of sigfillset can be the program's own. */
+bool fini__in_main_namespace(void)
+{
+    struct fini__object libc;
+    if (!fini__own_libc(&libc))
+        return true;
+    const struct link_map *first = libc.map;
+    while (first->l_prev)
+        first = first->l_prev;
+    return fini__is_program(first);
+}
+
 bool fini__is_immortal(const struct link_map *map)
 {
     struct fini__object libc;
     return fini__is_loader(map) || fini__is_program(map) ||
-           (fini__object_at((uintptr_t)&sigfillset, &libc) && map == libc.map);
+           (fini__own_libc(&libc) && map == libc.map && fini__in_main_namespace());
 }
 
 /* ---- what an object says of itself: its dynamic section -------------------------------------- */
@@ -157,9 +175,9 @@ bool fini__is_nodelete(const struct link_map *map)
  * frames that catch errors are ld.so's own or, once libc is there, libc's; _dl_fini does not use
  * them. */
 static const struct name {
-    uint32_t hash; /* of DT_GNU_HASH: from 5381, times 33 plus each byte */
+    uint32_t hash; /* of DT_GNU_HASH, see hash_of_symbol */
     uint8_t landmark;
-    char text[19];
+    char text[20];
 } names[] = {
     {0x7c967e3f, FINI__EXITS, "exit"},
     {0x18a916eb, FINI__UNLOADS, "dlclose"},
@@ -175,10 +193,9 @@ static const struct name {
 
 static bool is_named(const char *name, const char *text)
 {
-    size_t n = 0;
-    while (n < sizeof names->text && text[n] && name[n] == text[n])
-        n++;
-    return name[n] == (n < sizeof names->text ? text[n] : '\0');
+    while (*text && *name == *text)
+        name++, text++;
+    return *name == *text;
 }
 
 /* The table's filter: false means that no symbol has this hash. */
@@ -207,18 +224,18 @@ static bool read_symbols(const struct link_map *map, struct symbols *ret)
 }
 
 /* The one at `function`, since a name may have several versions; 0: any. NULL: none. */
-static const ElfW(Sym) *find_symbol(const struct symbols *in, const struct name *name,
+static const ElfW(Sym) *find_symbol(const struct symbols *in, const char *name, uint32_t name_hash,
                                     uintptr_t function)
 {
     const uint32_t *buckets = in->hash + 4 + in->hash[2] * (sizeof(ElfW(Addr)) / sizeof *buckets);
     const uint32_t *chains = buckets + in->hash[0];
-    uint32_t index = may_contain(in->hash, name->hash) ? buckets[name->hash % in->hash[0]] : 0;
+    uint32_t index = may_contain(in->hash, name_hash) ? buckets[name_hash % in->hash[0]] : 0;
     for (uint32_t hash = 0; index >= in->hash[1] && !(hash & 1); index++) {
         const ElfW(Sym) *symbol = &in->table[index];
         hash = chains[index - in->hash[1]];
-        if ((hash | 1) == (name->hash | 1) && symbol->st_shndx != SHN_UNDEF &&
+        if ((hash | 1) == (name_hash | 1) && symbol->st_shndx != SHN_UNDEF &&
             (function == 0 || in->map->l_addr + symbol->st_value == function) &&
-            is_named(in->strings + symbol->st_name, name->text))
+            is_named(in->strings + symbol->st_name, name))
             return symbol;
     }
     return NULL;
@@ -229,7 +246,7 @@ enum fini__landmark fini__landmark_at(const struct link_map *map, uintptr_t func
     struct symbols in;
     bool has_symbols = read_symbols(map, &in);
     for (size_t n = 0; has_symbols && n < sizeof names / sizeof *names; n++)
-        if (find_symbol(&in, &names[n], function))
+        if (find_symbol(&in, names[n].text, names[n].hash, function))
             return (enum fini__landmark)names[n].landmark;
     return FINI__NO_LANDMARK;
 }
@@ -237,11 +254,36 @@ enum fini__landmark fini__landmark_at(const struct link_map *map, uintptr_t func
 uintptr_t fini__exit_in(const struct link_map *map, uintptr_t *ret_size)
 {
     struct symbols in;
-    const ElfW(Sym) *symbol = read_symbols(map, &in) ? find_symbol(&in, &names[0], 0) : NULL;
+    const ElfW(Sym) *symbol = NULL;
+    if (read_symbols(map, &in))
+        symbol = find_symbol(&in, names[0].text, names[0].hash, 0);
     if (!symbol)
         return 0;
     *ret_size = symbol->st_size;
     return map->l_addr + symbol->st_value;
+}
+
+static uint32_t hash_of_symbol(const char *name)
+{
+    uint32_t hash = 5381;
+    while (*name)
+        hash = hash * 33 + (unsigned char)*name++;
+    return hash;
+}
+
+/* The list begins with what the program was started with, which never changes; libc is there, so
+ * that no lock is needed. */
+void *fini__main_function(const char *name)
+{
+    struct symbols in;
+    const ElfW(Sym) *symbol = NULL;
+    const struct link_map *map = _r_debug.r_map;
+    for (; map && !symbol; map = map->l_next)
+        if (read_symbols(map, &in))
+            symbol = find_symbol(&in, name, hash_of_symbol(name), 0);
+    if (!symbol || ELF64_ST_TYPE(symbol->st_info) != STT_FUNC)
+        return NULL;
+    return (void *)(in.map->l_addr + symbol->st_value);
 }
 
 #else

@@ -36,8 +36,17 @@ FINI_INTERNAL bool fini__own_object(struct fini__object *ret);
 FINI_INTERNAL bool fini__is_loader(const struct link_map *map);
 FINI_INTERNAL bool fini__is_program(const struct link_map *map);
 
-/* Never unloaded while this image has a libc: ld.so, that libc, the program. */
+/* Never unloaded: ld.so, the program, its libc. */
 FINI_INTERNAL bool fini__is_immortal(const struct link_map *map);
+
+/* Not in one that dlmopen has made, where libc and all else are second copies. */
+FINI_INTERNAL bool fini__in_main_namespace(void);
+
+/* The object that this image calls libc. */
+FINI_INTERNAL bool fini__own_libc(struct fini__object *ret);
+
+/* A function that the program was started with, in the main namespace, by name; NULL: none. */
+FINI_INTERNAL void *fini__main_function(const char *name);
 
 FINI_INTERNAL enum fini__landmark fini__landmark_at(const struct link_map *map,
                                                     uintptr_t function);

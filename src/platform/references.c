@@ -23,13 +23,13 @@
 #include "../platform.h"
 #include "objects.h"
 #include "references.h"
+#include "stack.h"
 
 /* A static program may lack them; before glibc 2.34 they are in libraries of their own, which a
  * process that loads images at run time has. */
 extern __typeof__(dlopen) dlopen FINI_WEAK;
 extern __typeof__(dlclose) dlclose FINI_WEAK;
 extern __typeof__(pthread_key_create) pthread_key_create FINI_WEAK;
-extern __typeof__(pthread_key_delete) pthread_key_delete FINI_WEAK;
 extern __typeof__(pthread_getspecific) pthread_getspecific FINI_WEAK;
 extern __typeof__(pthread_setspecific) pthread_setspecific FINI_WEAK;
 
@@ -58,99 +58,113 @@ int fini__platform_refer(void **ret)
 
 /* ---- until the thread has ended -------------------------------------------------------------- */
 
-static void end_reference(void *reference)
+/* The thread keys of the libc that ends this thread. */
+struct ending {
+    struct fini__thread_ends *ends;
+    int (*close)(void *); /* dlclose */
+    __typeof__(pthread_key_create) *create;
+    __typeof__(pthread_getspecific) *get;
+    __typeof__(pthread_setspecific) *set;
+};
+
+/* In a namespace of dlmopen libc is a second one, with thread keys of its own. It ends the threads
+ * that were started there, and knows nothing of the others; those the program's libc ends. The
+ * outermost frame of a thread is in the libc that started it, the main thread's is not in any. */
+FINI_NOINLINE static bool ended_by_own_libc(void)
 {
-    dlclose(reference);
+    struct fini__object libc, outermost;
+    return fini__in_main_namespace() ||
+           (fini__own_libc(&libc) &&
+            fini__object_at(fini__stack_view_from(FINI_FRAME()).outermost - 1, &outermost) &&
+            outermost.map == libc.map);
 }
 
-/* Two images that make one at once: the second gives its own back. */
-static int make_key(_Atomic uint32_t *slot)
+static int find_ending(struct ending *ret)
+{
+    bool own = ended_by_own_libc();
+    bool main_namespace = !own || fini__in_main_namespace();
+    *ret = (struct ending){fini__record_thread_ends(main_namespace), dlclose, pthread_key_create,
+                           pthread_getspecific, pthread_setspecific};
+    if (!own) {
+        *(void **)&ret->close = fini__main_function("dlclose");
+        *(void **)&ret->create = fini__main_function("pthread_key_create");
+        *(void **)&ret->get = fini__main_function("pthread_getspecific");
+        *(void **)&ret->set = fini__main_function("pthread_setspecific");
+    }
+    if (!ret->close || !ret->create || !ret->get || !ret->set)
+        return FINI_ENOTSUP;
+    return ret->ends ? FINI_OK : FINI_ENOMEM;
+}
+
+/* Of two images that make one at once, the second's stays unused. */
+static int make_key(const struct ending *by, _Atomic uint32_t *slot)
 {
     uint32_t none = 0;
     pthread_key_t key;
-    void (*immortal)(void *) = (void (*)(void *))(void (*)(void))dlclose;
-    if (pthread_key_create(&key, immortal) != 0)
+    void (*immortal)(void *) = (void (*)(void *))(void (*)(void))by->close;
+    if (by->create(&key, immortal) != 0)
         return FINI_EAGAIN;
-    if (!atomic_compare_exchange_strong(slot, &none, key + 1))
-        pthread_key_delete(key);
+    atomic_compare_exchange_strong(slot, &none, key + 1);
     return FINI_OK;
 }
 
-/* In this thread: the key that has this value; else, for NULL, one that has none. */
-static int find_key(struct fini__thread_ends *ends, const void *value, pthread_key_t *ret)
+/* In this thread: the key that has this value; for NULL, one that has none. */
+static int find_key(const struct ending *by, const void *value, pthread_key_t *ret)
 {
     for (unsigned n = 0; n < FINI__THREAD_ENDS; n++) {
-        uint32_t key = atomic_load(&ends->key[n]);
-        if (key == 0 && value)
+        _Atomic uint32_t *slot = &by->ends->key[n];
+        if (atomic_load(slot) == 0 && value)
             return FINI_ENOENT;
-        int error = key == 0 ? make_key(&ends->key[n]) : FINI_OK;
+        int error = atomic_load(slot) == 0 ? make_key(by, slot) : FINI_OK;
         if (error != FINI_OK)
             return error;
-        *ret = atomic_load(&ends->key[n]) - 1;
-        if (pthread_getspecific(*ret) == value)
+        *ret = atomic_load(slot) - 1;
+        if (by->get(*ret) == value)
             return FINI_OK;
     }
     return value ? FINI_ENOENT : FINI_EAGAIN;
 }
 
-/* In a namespace of dlmopen libc is a second one, with thread keys of its own: the libc that ends
- * the threads of the program does not know them, and may have given their numbers to others. */
-static bool in_main_namespace(const struct link_map *map)
+static int set_free_key(const struct ending *by, const void *value, pthread_key_t *ret)
 {
-    while (map->l_prev)
-        map = map->l_prev;
-    return fini__is_program(map);
-}
-
-static int thread_ends(const void **ret_own, struct fini__thread_ends **ret)
-{
-    struct fini__object own;
-    if (!pthread_key_create || !dlclose || !fini__own_object(&own) || !in_main_namespace(own.map))
-        return FINI_ENOTSUP;
-    *ret = fini__record_thread_ends();
-    *ret_own = own.map;
-    return *ret ? FINI_OK : FINI_ENOMEM;
+    int error = find_key(by, NULL, ret);
+    if (error == FINI_OK && by->set(*ret, value) != 0)
+        error = FINI_ENOMEM;
+    return error;
 }
 
 /* Where the thread has such a reference already, this one is not the last, and can go at once. */
 int fini__platform_unrefer_later(void *reference)
 {
-    const void *own;
-    struct fini__thread_ends *ends;
+    struct ending by;
     pthread_key_t key;
-    int error = thread_ends(&own, &ends);
+    int error = find_ending(&by);
     if (error != FINI_OK)
         return error;
-    if (find_key(ends, reference, &key) == FINI_OK) {
-        end_reference(reference);
-        return FINI_OK;
-    }
-    error = find_key(ends, NULL, &key);
-    if (error != FINI_OK)
-        return error;
-    return pthread_setspecific(key, reference) == 0 ? FINI_OK : FINI_ENOMEM;
+    if (find_key(&by, reference, &key) != FINI_OK)
+        return set_free_key(&by, reference, &key);
+    by.close(reference);
+    return FINI_OK;
 }
 
-/* Memory for the value is had before the reference, which could not be given back here. */
+/* The value is set before there is the reference, which could not be given back here. */
 int fini__platform_refer_for_thread(void)
 {
-    const void *own;
-    void *reference = NULL;
-    struct fini__thread_ends *ends;
+    struct ending by;
+    struct fini__object own;
+    void *reference;
     pthread_key_t key;
     if (never_unloaded())
         return FINI_OK;
-    int error = thread_ends(&own, &ends);
-    if (error != FINI_OK || find_key(ends, own, &key) == FINI_OK)
+    int error = fini__own_object(&own) ? find_ending(&by) : FINI_ENOTSUP;
+    if (error != FINI_OK || find_key(&by, own.map, &key) == FINI_OK)
         return error;
-    error = find_key(ends, NULL, &key);
+    error = set_free_key(&by, own.map, &key);
     if (error != FINI_OK)
         return error;
-    if (pthread_setspecific(key, own) != 0)
-        return FINI_ENOMEM;
     error = fini__platform_refer(&reference);
     if (error != FINI_OK)
-        pthread_setspecific(key, NULL);
+        by.set(key, NULL);
     return error;
 }
 

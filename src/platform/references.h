@@ -6,6 +6,7 @@
 #define FINI_REFERENCES_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../compiler.h"
@@ -18,7 +19,7 @@ struct fini__thread_ends {
     _Atomic uint32_t key[FINI__THREAD_ENDS];
 };
 
-/* The ones that all images share; NULL: there are none. */
-FINI_INTERNAL struct fini__thread_ends *fini__record_thread_ends(void);
+/* The ones that all images of this namespace share, or of the main one; NULL: there are none. */
+FINI_INTERNAL struct fini__thread_ends *fini__record_thread_ends(bool main_namespace);
 
 #endif

@@ -81,7 +81,7 @@ static bool pack_frame(const struct fini__unwind_row *row, union frame *ret)
     ret->outermost = row->outermost;
     ret->by_frame_pointer = row->cfa_from_frame_pointer;
     ret->saves = row->frame_pointer.rule == FINI__UNWIND_SAVED;
-    ret->loses = row->frame_pointer.rule == FINI__UNWIND_UNKNOWN;
+    ret->loses = row->frame_pointer.rule >= FINI__UNWIND_UNKNOWN;
     ret->cfa_offset = (int32_t)row->cfa_offset;
     ret->saved_offset = (int16_t)row->frame_pointer.offset;
     ret->return_offset = (int8_t)row->return_address.offset;
@@ -175,7 +175,8 @@ struct trail {
     uintptr_t at;   /* ... here */
     bool caught;    /* the frame around all loads and unloads */
     bool exit;      /* exit(): the walk ends here */
-    bool in_loader; /* the last frame */
+    uintptr_t last; /* in the last frame, ... */
+    bool in_loader; /* ... and it is a function of ld.so */
     uintptr_t loader_pc; /* in its first frame, from the inside */
     unsigned outside_loader;
 };
@@ -187,6 +188,7 @@ enum { EXIT_IS_CLOSE = 3 };
 static void note_frame(struct trail *trail, const struct walk *w)
 {
     enum fini__landmark landmark = (enum fini__landmark)w->frame.landmark;
+    trail->last = w->pc;
     trail->in_loader = w->frame.in_loader;
     if (trail->in_loader && trail->loader_pc == 0)
         trail->loader_pc = w->pc;
@@ -276,6 +278,7 @@ static struct fini__stack_view view_from(struct walk w)
                                      .exit = trail.exit,
                                      .startup = end == OUTERMOST && trail.in_loader &&
                                                 !trail.unload,
+                                     .outermost = end == OUTERMOST ? trail.last : 0,
                                      .loader_pc = trail.loader_pc,
                                      .main_has_begun = main_has_begun(end, &trail, w.pc)};
 }

@@ -33,6 +33,7 @@ struct fini__stack_view {
     bool exit;           /* exit() is on the stack */
     bool startup;        /* the loader runs start-up constructors, and this is one of theirs */
     bool main_has_begun; /* else such constructors are further out, or it is not known */
+    uintptr_t outermost; /* in the outermost frame; 0: not reached */
     uintptr_t loader_pc; /* where in the loader the call came from; 0: not seen */
 };
 

@@ -9,6 +9,9 @@
  * Formats: "Linux Standard Base Core, Exception Frames", and DWARF 5, section 6.4. Every read is
  * checked against the table's memory; a table that lies yields a wrong row or none, never a stray
  * access. Why not libgcc's unwinder: DESIGN.md, "Walking the stack".
+ *
+ * Each image carries a copy of this: machine code is dear here, time is not. Hence one function
+ * for every number, a table for the instructions, and nothing inlined that is called twice.
  */
 #include "unwind.h"
 
@@ -16,513 +19,357 @@
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
+/* The addresses of what is still to read. Both are 0 after a read beyond the end, or of something
+ * that is not understood; every read then gives 0, so that it is enough to look once, later. */
 struct reader {
-    const unsigned char *at, *end;
-    bool bad; /* read beyond the end, or not understood; `at` is then `end`, and reads give 0 */
+    uintptr_t at, end;
 };
 
 static void give_up(struct reader *r)
 {
-    r->bad = true;
-    r->at = r->end;
+    r->at = r->end = 0;
 }
 
-static uint8_t read_byte(struct reader *r)
+static FINI_NOINLINE void skip_bytes(struct reader *r, uint64_t size)
 {
-    if (r->at < r->end)
-        return *r->at++;
-    give_up(r);
-    return 0;
-}
-
-/* The size is a constant in each call, so that this becomes one load. */
-static inline bool read_fixed(struct reader *r, void *ret, size_t size)
-{
-    if ((size_t)(r->end - r->at) < size) {
-        give_up(r);
-        return false;
-    }
-    memcpy(ret, r->at, size);
-    r->at += size;
-    return true;
-}
-
-static uint16_t read_u16(struct reader *r)
-{
-    uint16_t value;
-    return read_fixed(r, &value, sizeof value) ? value : 0;
-}
-
-static uint32_t read_u32(struct reader *r)
-{
-    uint32_t value;
-    return read_fixed(r, &value, sizeof value) ? value : 0;
-}
-
-static uint64_t read_u64(struct reader *r)
-{
-    uint64_t value;
-    return read_fixed(r, &value, sizeof value) ? value : 0;
-}
-
-static int64_t read_long_leb(struct reader *r, uint8_t byte, bool is_signed)
-{
-    uint64_t value = byte & 0x7f;
-    unsigned shift = 7;
-    while (byte & 0x80) {
-        byte = read_byte(r);
-        if (shift < 64)
-            value |= (uint64_t)(byte & 0x7f) << shift;
-        shift += 7;
-    }
-    if (is_signed && (byte & 0x40) && shift < 64)
-        value |= ~UINT64_C(0) << shift;
-    return (int64_t)value;
-}
-
-static inline int64_t read_leb(struct reader *r, bool is_signed)
-{
-    uint8_t byte = read_byte(r);
-    return byte < 0x40 ? byte : read_long_leb(r, byte, is_signed);
-}
-
-static uint64_t read_uleb(struct reader *r)
-{
-    return (uint64_t)read_leb(r, false);
-}
-
-static void skip(struct reader *r, uint64_t size)
-{
-    if (size > (uint64_t)(r->end - r->at))
+    if (size > r->end - r->at)
         give_up(r);
     else
         r->at += size;
 }
 
-/* Pointer encodings: the low half says how wide, 0x10 that it is relative to its own address. */
-enum { ENCODED_PCREL = 0x10, ENCODED_ABSOLUTE = 0x00, ENCODED_UDATA4 = 0x03, ENCODED_SDATA4 = 0x0b,
-       ENCODED_SDATA8 = 0x0c, ENCODED_DATAREL_SDATA4 = 0x3b };
+/* How a number is written. Up to U64, and from SIGNED on, as in the encodings of pointers; the
+ * three of our own have the numbers that these leave. */
+enum format {
+    ADDRESS, LEB, U16, U32, U64,
+    U8,
+    FACTORED, /* LEB, to be multiplied by a factor of the CIE */
+    BLOCK,    /* LEB, and that many bytes, which are skipped */
+    KIND = 0x07,
+    SIGNED = 0x08,
+    FROM_HERE = 0x10, /* relative to the number's own address */
+    FROM_ELSEWHERE = 0xe0
+};
 
-static uint64_t read_width(struct reader *r, unsigned encoding)
+/* A LEB has seven bits in each byte, and ends with the first whose eighth is clear. None that a
+ * compiler writes has more than 63 bits. */
+static FINI_NOINLINE uint64_t read_number(struct reader *r, unsigned format)
 {
-    switch (encoding & 0x0f) {
-    case ENCODED_ABSOLUTE:
-    case ENCODED_SDATA8:
-        return read_u64(r);
-    case ENCODED_UDATA4:
-        return read_u32(r);
-    case ENCODED_SDATA4:
-        return (uint64_t)(int64_t)(int32_t)read_u32(r);
-    default:
-        give_up(r);
-        return 0;
-    }
+    static const uint8_t sizes[] = {64, 0, 16, 32, 64, 8, 0, 0};
+    unsigned size = sizes[format & KIND], digit = size ? 8 : 7, most = size ? 0xff : 0x7f;
+    unsigned shift = 0, byte;
+    uint64_t value = 0;
+    do {
+        if (r->at == r->end || shift > 56) {
+            give_up(r);
+            return 0;
+        }
+        byte = *(const unsigned char *)r->at++;
+        value |= (uint64_t)(byte & most) << shift;
+        shift += digit;
+    } while (shift < size || byte > most);
+    if (format & SIGNED)
+        value = (uint64_t)((int64_t)(value << (64 - shift)) >> (64 - shift));
+    if ((format & KIND) == BLOCK)
+        skip_bytes(r, value);
+    return value;
 }
 
-static uintptr_t read_pointer(struct reader *r, unsigned encoding)
+static void enter_table(struct reader *r, const struct fini__unwind_table *table, uintptr_t address)
 {
-    uintptr_t here = (uintptr_t)r->at;
-    uint64_t value = read_width(r, encoding);
-    switch (encoding & 0xf0) {
-    case 0:
-        return (uintptr_t)value;
-    case ENCODED_PCREL:
-        return (uintptr_t)(here + value);
-    default:
-        give_up(r);
-        return 0;
-    }
-}
-
-static struct reader reader_at(const struct fini__unwind_table *table, uintptr_t address)
-{
-    struct reader r = {.at = table->end, .end = table->end, .bad = true};
-    if (address >= (uintptr_t)table->begin && address < (uintptr_t)table->end) {
-        r.at = table->begin + (address - (uintptr_t)table->begin);
-        r.bad = false;
-    }
-    return r;
+    r->at = (uintptr_t)table->begin;
+    r->end = (uintptr_t)table->end;
+    skip_bytes(r, address - r->at);
 }
 
 /* A record of .eh_frame begins with its length; 0 ends the section, 0xffffffff is the 64-bit
- * form, which no compiler uses. The reader ends with the record. */
-static struct reader record_at(const struct fini__unwind_table *table, uintptr_t address)
+ * form, which no compiler uses: in both there is nothing to read. */
+static FINI_NOINLINE void enter_record(struct reader *r, const struct fini__unwind_table *table,
+                                       uintptr_t address)
 {
-    struct reader r = reader_at(table, address);
-    uint32_t length = read_u32(&r);
-    if (length == 0 || length > (size_t)(r.end - r.at))
-        give_up(&r);
+    enter_table(r, table, address);
+    uint64_t length = read_number(r, U32);
+    if (length > r->end - r->at)
+        give_up(r);
     else
-        r.end = r.at + length;
-    return r;
+        r->end = r->at + length;
 }
 
 /* ---- the sorted index, .eh_frame_hdr --------------------------------------------------------- */
 
-struct index {
-    uintptr_t base; /* entries are relative to the header */
-    const unsigned char *entries;
-    uint32_t count;
+/* Version 1, and the encodings that linkers use: of a pointer to .eh_frame, of the number of
+ * entries, and of the two addresses in each, which are relative to the header. */
+enum { INDEX_UNDERSTOOD = 0x3b031b01 };
+
+/* Where a function begins, and its record. */
+struct entry {
+    int32_t function, record;
 };
 
-static int32_t entry(const struct index *index, uint32_t n, unsigned field)
+static struct entry entry_at(uintptr_t address)
 {
-    int32_t value;
-    memcpy(&value, index->entries + (size_t)n * 8 + field * 4, sizeof value);
-    return value;
+    struct entry entry;
+    memcpy(&entry, (const void *)address, sizeof entry);
+    return entry;
 }
 
-static bool read_index(const struct fini__unwind_table *table, struct index *ret)
+/* The record of the last function that begins at or before pc, if there is one; else some other
+ * record, or 0. */
+static uintptr_t find_record(struct reader *r, const struct fini__unwind_table *table,
+                             uintptr_t pc)
 {
-    struct reader r = reader_at(table, (uintptr_t)table->header);
-    bool understood = read_byte(&r) == 1;
-    understood &= read_byte(&r) == (ENCODED_PCREL | ENCODED_SDATA4);
-    understood &= read_byte(&r) == ENCODED_UDATA4;
-    understood &= read_byte(&r) == ENCODED_DATAREL_SDATA4;
-    skip(&r, 4);
-    ret->count = read_u32(&r);
-    ret->base = (uintptr_t)table->header;
-    ret->entries = r.at;
-    return understood && !r.bad && ret->count > 0 && ret->count <= (size_t)(r.end - r.at) / 8;
-}
-
-/* The record of the last function that begins at or before pc. */
-static bool find_record(const struct index *index, uintptr_t pc, uintptr_t *ret)
-{
-    uint32_t low = 0, high = index->count;
-    while (high - low > 1) {
-        uint32_t middle = low + (high - low) / 2;
-        if (index->base + (uintptr_t)(intptr_t)entry(index, middle, 0) <= pc)
+    uintptr_t header = (uintptr_t)table->header;
+    enter_table(r, table, header);
+    if (read_number(r, U32) != INDEX_UNDERSTOOD)
+        return 0;
+    uint64_t count = read_number(r, U64) >> 32;
+    uintptr_t low = r->at;
+    if (count == 0 || count > (r->end - low) / sizeof(struct entry))
+        return 0;
+    while (count > 1) {
+        uintptr_t middle = low + count / 2 * sizeof(struct entry);
+        if (entry_at(middle).function <= (int64_t)(pc - header))
             low = middle;
-        else
-            high = middle;
+        count -= count / 2;
     }
-    *ret = index->base + (uintptr_t)(intptr_t)entry(index, low, 1);
-    return index->base + (uintptr_t)(intptr_t)entry(index, low, 0) <= pc;
+    return header + (uintptr_t)entry_at(low).record;
 }
 
 /* ---- what functions have in common: the CIE -------------------------------------------------- */
 
-struct common {
-    uint64_t code_factor;
-    int64_t data_factor;
-    unsigned pointer_encoding;
-    bool augmented; /* a length before the instructions of each function */
-    struct reader instructions;
+enum { REMEMBERED_MOST = 4 };
+
+enum column { FRAME_POINTER, RETURN_ADDRESS, OTHER, COLUMNS };
+
+/* A row, while instructions change it. */
+struct state {
+    unsigned cfa_register;
+    int32_t cfa_offset;
+    struct fini__unwind_column columns[COLUMNS];
 };
 
-static void read_augmentation(struct reader *r, const char *letters, struct common *ret)
+/* The virtual machine of DWARF 5, 6.4.2, cut down to three columns. */
+struct machine {
+    struct reader reader;
+    const struct fini__unwind_registers *registers;
+    uint64_t ahead; /* how far pc is from where the state holds */
+    uint64_t code_factor, data_factor;
+    unsigned encoding; /* of pointers: a format */
+    bool augmented;    /* a block before the instructions of each function */
+    struct state *now;
+    struct state states[3 + REMEMBERED_MOST]; /* empty, the CIE's, the function's, remembered */
+};
+
+static void read_augmentation(struct machine *m, const char *letters)
 {
-    uint64_t length = read_uleb(r);
-    struct reader data = *r;
-    skip(r, length);
-    if (!r->bad)
-        data.end = r->at;
-    for (; *letters && !r->bad; letters++)
-        switch (*letters) {
-        case 'R': /* how pointers are written */
-            ret->pointer_encoding = read_byte(&data);
-            break;
-        case 'L': /* exception data of the language */
-            read_byte(&data);
-            break;
-        case 'P': /* the language's personality routine */
-            read_width(&data, read_byte(&data));
-            break;
-        default: /* 'S', a signal frame, among others */
+    struct reader *r = &m->reader;
+    for (; r->at && *letters; letters++) {
+        unsigned value = (unsigned)read_number(r, *letters == 'z' ? LEB : U8);
+        if (*letters == 'z') /* how much the other letters take; they tell themselves */
+            m->augmented = true;
+        else if (*letters == 'R') /* how pointers are written */
+            m->encoding = value;
+        else if (*letters == 'P') /* the language's personality routine */
+            read_number(r, value);
+        else if (*letters != 'L') /* exception data of the language; 'S' is a signal frame */
             give_up(r);
-        }
-    if (data.bad)
-        give_up(r);
+    }
 }
 
-static const char *read_string(struct reader *r)
+static bool read_common(struct machine *m)
 {
-    const char *string = (const char *)r->at;
-    while (read_byte(r) != 0)
-        ;
-    return r->bad ? "" : string;
-}
-
-static bool read_common(const struct fini__unwind_table *table, uintptr_t address,
-                        unsigned return_address, struct common *ret)
-{
-    struct reader r = record_at(table, address);
-    if (read_u32(&r) != 0)
+    struct reader *r = &m->reader;
+    if (read_number(r, U32) != 0)
         return false;
-    uint8_t version = read_byte(&r);
-    const char *letters = read_string(&r);
-    ret->code_factor = read_uleb(&r);
-    ret->data_factor = read_leb(&r, true);
-    uint64_t column = version == 1 ? read_byte(&r) : read_uleb(&r);
-    ret->pointer_encoding = ENCODED_ABSOLUTE;
-    ret->augmented = *letters == 'z';
-    if (ret->augmented)
-        read_augmentation(&r, letters + 1, ret);
-    else if (*letters)
-        give_up(&r);
-    ret->instructions = r;
-    return !r.bad && (version == 1 || version == 3) && column == return_address;
+    if ((read_number(r, U8) | 2) != 3) /* versions 1 and 3 */
+        return false;
+    const char *letters = (const char *)r->at;
+    while (read_number(r, U8) != 0)
+        ;
+    m->code_factor = read_number(r, LEB);
+    m->data_factor = read_number(r, SIGNED | LEB);
+    if (read_number(r, LEB) != m->registers->return_address)
+        return false;
+    read_augmentation(m, letters);
+    return true;
 }
 
 /* ---- instructions ---------------------------------------------------------------------------- */
 
-/* How deep compilers nest remember_state: once. */
-enum { REMEMBERED_MOST = 4 };
-
-/* The virtual machine of DWARF 5, 6.4.2, cut down to three columns. */
-struct machine {
-    const struct fini__unwind_registers *registers;
-    const struct common *common;
-    uintptr_t location, pc;
-    struct fini__unwind_row row, initial, remembered[REMEMBERED_MOST];
-    unsigned remembered_count;
-    bool done; /* the row for pc is complete */
+enum effect {
+    NOT_UNDERSTOOD, NOTHING, ADVANCE, REMEMBER, RECALL, CFA_OFFSET, CFA_UNKNOWN,
+    /* From here on the first operand is a register. */
+    CFA_REGISTER, CFA, RESTORE, SAME, SAVED, UNKNOWN, GONE
 };
 
-static struct fini__unwind_column *column_of(struct machine *m, struct fini__unwind_row *row,
-                                             uint64_t number)
-{
-    if (number == m->registers->frame_pointer)
-        return &row->frame_pointer;
-    if (number == m->registers->return_address)
-        return &row->return_address;
-    return NULL;
-}
+/* An instruction's effect, and the format of its last operand, if that is not a register. */
+#define DOES(effect, format) ((effect) | (format) << 4)
+enum { NO_OPERAND = 0 };
 
-static void set_column(struct machine *m, uint64_t number, enum fini__unwind_rule rule,
-                       int64_t offset)
-{
-    struct fini__unwind_column *column = column_of(m, &m->row, number);
-    if (column)
-        *column = (struct fini__unwind_column){rule, offset};
-}
+enum { REMEMBER_STATE = 0x0a, SHORT = 0x40 };
 
-static void restore_column(struct machine *m, uint64_t number)
-{
-    struct fini__unwind_column *column = column_of(m, &m->row, number);
-    if (column)
-        *column = *column_of(m, &m->initial, number);
-}
-
-static void set_cfa_register(struct machine *m, uint64_t number)
-{
-    m->row.cfa_from_frame_pointer = number == m->registers->frame_pointer;
-    m->row.cfa_known = m->row.cfa_from_frame_pointer || number == m->registers->stack_pointer;
-}
-
-static int64_t factored(const struct machine *m, int64_t value)
-{
-    return (int64_t)((uint64_t)value * (uint64_t)m->common->data_factor);
-}
-
-static void advance_location(struct machine *m, uint64_t delta)
-{
-    m->location += (uintptr_t)(delta * m->common->code_factor);
-    m->done = m->location > m->pc;
-}
-
-static void remember(struct machine *m, struct reader *r)
-{
-    if (m->remembered_count == REMEMBERED_MOST)
-        give_up(r);
-    else
-        m->remembered[m->remembered_count++] = m->row;
-}
-
-static void recall(struct machine *m, struct reader *r)
-{
-    if (m->remembered_count == 0)
-        give_up(r);
-    else
-        m->row = m->remembered[--m->remembered_count];
-}
-
-static void undefine(struct machine *m, uint64_t number)
-{
-    set_column(m, number, FINI__UNWIND_UNKNOWN, 0);
-    if (number == m->registers->return_address)
-        m->row.outermost = true;
-}
-
-static void skip_block(struct reader *r)
-{
-    skip(r, read_uleb(r));
-}
-
-enum {
-    CFA_ADVANCE = 1, CFA_OFFSET = 2, CFA_RESTORE = 3, /* in the two high bits */
-    CFA_NOP = 0x00, CFA_SET_LOC, CFA_ADVANCE1, CFA_ADVANCE2, CFA_ADVANCE4, CFA_OFFSET_EXTENDED,
-    CFA_RESTORE_EXTENDED, CFA_UNDEFINED, CFA_SAME_VALUE, CFA_REGISTER, CFA_REMEMBER, CFA_RECALL,
-    CFA_DEF, CFA_DEF_REGISTER, CFA_DEF_OFFSET, CFA_DEF_EXPRESSION, CFA_EXPRESSION,
-    CFA_OFFSET_EXTENDED_SF, CFA_DEF_SF, CFA_DEF_OFFSET_SF, CFA_VAL_OFFSET, CFA_VAL_OFFSET_SF,
-    CFA_VAL_EXPRESSION, CFA_GNU_ARGS_SIZE = 0x2e
+static const uint8_t instructions[] = {
+    [0x00] = DOES(NOTHING, NO_OPERAND),                  /* nop */
+    [0x02] = DOES(ADVANCE, U8),                          /* advance_loc1 */
+    [0x03] = DOES(ADVANCE, U16),                         /* advance_loc2 */
+    [0x04] = DOES(ADVANCE, U32),                         /* advance_loc4 */
+    [0x05] = DOES(SAVED, FACTORED),                      /* offset_extended */
+    [0x06] = DOES(RESTORE, NO_OPERAND),                  /* restore_extended */
+    [0x07] = DOES(GONE, NO_OPERAND),                     /* undefined */
+    [0x08] = DOES(SAME, NO_OPERAND),                     /* same_value */
+    [0x09] = DOES(UNKNOWN, LEB),                         /* register */
+    [REMEMBER_STATE] = DOES(REMEMBER, NO_OPERAND),       /* remember_state */
+    [0x0b] = DOES(RECALL, NO_OPERAND),                   /* restore_state */
+    [0x0c] = DOES(CFA, LEB),                             /* def_cfa */
+    [0x0d] = DOES(CFA_REGISTER, NO_OPERAND),             /* def_cfa_register */
+    [0x0e] = DOES(CFA_OFFSET, LEB),                      /* def_cfa_offset */
+    [0x0f] = DOES(CFA_UNKNOWN, BLOCK),                   /* def_cfa_expression */
+    [0x10] = DOES(UNKNOWN, BLOCK),                       /* expression */
+    [0x11] = DOES(SAVED, SIGNED | FACTORED),             /* offset_extended_sf */
+    [0x12] = DOES(CFA, SIGNED | FACTORED),               /* def_cfa_sf */
+    [0x13] = DOES(CFA_OFFSET, SIGNED | FACTORED),        /* def_cfa_offset_sf */
+    [0x14] = DOES(UNKNOWN, LEB),                         /* val_offset */
+    [0x15] = DOES(UNKNOWN, SIGNED | LEB),                /* val_offset_sf */
+    [0x16] = DOES(UNKNOWN, BLOCK),                       /* val_expression */
+    [0x2e] = DOES(NOTHING, LEB),                         /* GNU_args_size */
+    /* Those with the first operand in their low six bits: 0x40, 0x80, 0xc0. */
+    [SHORT] = DOES(ADVANCE, NO_OPERAND),                 /* advance_loc */
+    [SHORT + 1] = DOES(SAVED, FACTORED),                 /* offset */
+    [SHORT + 2] = DOES(RESTORE, NO_OPERAND),             /* restore */
 };
 
-/* Instructions that say where the CFA is. False: it is not one of them. */
-static bool step_cfa(struct machine *m, struct reader *r, uint8_t code)
+static bool remember_row(struct machine *m)
 {
-    switch (code) {
-    case CFA_DEF:
-        set_cfa_register(m, read_uleb(r));
-        m->row.cfa_offset = read_leb(r, false);
-        return true;
-    case CFA_DEF_SF:
-        set_cfa_register(m, read_uleb(r));
-        m->row.cfa_offset = factored(m, read_leb(r, true));
-        return true;
-    case CFA_DEF_REGISTER:
-        set_cfa_register(m, read_uleb(r));
-        return true;
-    case CFA_DEF_OFFSET:
-        m->row.cfa_offset = read_leb(r, false);
-        return true;
-    case CFA_DEF_OFFSET_SF:
-        m->row.cfa_offset = factored(m, read_leb(r, true));
-        return true;
-    case CFA_DEF_EXPRESSION:
-        m->row.cfa_known = false;
-        skip_block(r);
-        return true;
-    default:
+    if (m->now == &m->states[2 + REMEMBERED_MOST])
         return false;
-    }
-}
-
-/* Instructions that say where a register is. False: it is not one of them. */
-static bool step_column(struct machine *m, struct reader *r, uint8_t code)
-{
-    uint64_t number;
-    if (code < CFA_OFFSET_EXTENDED || (code > CFA_REGISTER && code < CFA_EXPRESSION))
-        return false;
-    if (code > CFA_VAL_EXPRESSION)
-        return false;
-    number = read_uleb(r);
-    switch (code) {
-    case CFA_OFFSET_EXTENDED:
-        set_column(m, number, FINI__UNWIND_SAVED, factored(m, read_leb(r, false)));
-        return true;
-    case CFA_OFFSET_EXTENDED_SF:
-        set_column(m, number, FINI__UNWIND_SAVED, factored(m, read_leb(r, true)));
-        return true;
-    case CFA_RESTORE_EXTENDED:
-        restore_column(m, number);
-        return true;
-    case CFA_UNDEFINED:
-        undefine(m, number);
-        return true;
-    case CFA_SAME_VALUE:
-        set_column(m, number, FINI__UNWIND_SAME, 0);
-        return true;
-    case CFA_EXPRESSION:
-    case CFA_VAL_EXPRESSION:
-        skip_block(r);
-        break;
-    default: /* in another register, or as a value relative to the CFA */
-        read_uleb(r);
-    }
-    set_column(m, number, FINI__UNWIND_UNKNOWN, 0);
+    m->now[1] = m->now[0];
+    m->now++;
     return true;
 }
 
-static void step_other(struct machine *m, struct reader *r, uint8_t code)
+static bool recall_row(struct machine *m)
 {
-    switch (code) {
-    case CFA_NOP:
-        break;
-    case CFA_ADVANCE1:
-        advance_location(m, read_byte(r));
-        break;
-    case CFA_ADVANCE2:
-        advance_location(m, read_u16(r));
-        break;
-    case CFA_ADVANCE4:
-        advance_location(m, read_u32(r));
-        break;
-    case CFA_REMEMBER:
-        remember(m, r);
-        break;
-    case CFA_RECALL:
-        recall(m, r);
-        break;
-    case CFA_GNU_ARGS_SIZE:
-        read_uleb(r);
-        break;
-    default:
-        give_up(r);
-    }
+    if (m->now <= &m->states[2])
+        return false;
+    m->now--;
+    return true;
 }
 
-static void step(struct machine *m, struct reader *r)
+static void advance_row(struct machine *m, uint64_t distance)
 {
-    uint8_t byte = read_byte(r);
-    uint8_t operand = byte & 0x3f;
-    switch (byte >> 6) {
-    case CFA_ADVANCE:
-        advance_location(m, operand);
-        break;
+    if (distance > m->ahead)
+        m->reader.at = m->reader.end;
+    m->ahead -= distance;
+}
+
+static enum column column_of(const struct machine *m, uint64_t number)
+{
+    if (number == m->registers->frame_pointer)
+        return FRAME_POINTER;
+    return number == m->registers->return_address ? RETURN_ADDRESS : OTHER;
+}
+
+static bool change_row(struct machine *m, unsigned effect, uint64_t number, uint64_t operand)
+{
+    struct state *now = m->now;
+    enum column column = column_of(m, number);
+    switch (effect) {
+    case NOT_UNDERSTOOD:
+        return false;
+    case NOTHING:
+        return true;
+    case ADVANCE:
+        advance_row(m, operand * m->code_factor);
+        return true;
+    case REMEMBER:
+        return remember_row(m);
+    case RECALL:
+        return recall_row(m);
+    case CFA:
+        now->cfa_offset = (int32_t)operand;
+        /* fall through */
+    case CFA_REGISTER:
+        now->cfa_register = (unsigned)number;
+        return true;
     case CFA_OFFSET:
-        set_column(m, operand, FINI__UNWIND_SAVED, factored(m, read_leb(r, false)));
-        break;
-    case CFA_RESTORE:
-        restore_column(m, operand);
-        break;
+        now->cfa_offset = (int32_t)operand;
+        return true;
+    case CFA_UNKNOWN:
+        now->cfa_register = UINT32_MAX;
+        return true;
+    case RESTORE:
+        now->columns[column] = m->states[1].columns[column];
+        return true;
     default:
-        if (!step_cfa(m, r, byte) && !step_column(m, r, byte))
-            step_other(m, r, byte);
+        now->columns[column].rule = effect - SAME + FINI__UNWIND_SAME;
+        now->columns[column].offset = (int32_t)operand;
+        return true;
     }
 }
 
-static bool run(struct machine *m, struct reader instructions)
+static bool execute(struct machine *m, unsigned byte)
 {
-    while (!m->done && instructions.at < instructions.end)
-        step(m, &instructions);
-    return m->done || !instructions.bad;
+    unsigned instruction = instructions[byte < SHORT ? byte : SHORT - 1 + (byte >> 6)];
+    unsigned effect = instruction & 0x0f, format = instruction >> 4;
+    uint64_t number = byte & 0x3f, operand = number;
+    if (byte < SHORT && effect >= CFA_REGISTER)
+        number = read_number(&m->reader, LEB);
+    if (format != NO_OPERAND)
+        operand = read_number(&m->reader, format);
+    if ((format & KIND) == FACTORED)
+        operand *= m->data_factor;
+    return change_row(m, effect, number, operand);
+}
+
+/* Begins with a copy of the state so far, because the one that the CIE has left can be restored. */
+static FINI_NOINLINE bool run_instructions(struct machine *m)
+{
+    struct reader *r = &m->reader;
+    for (unsigned byte = REMEMBER_STATE; execute(m, byte); byte = *(const uint8_t *)r->at++)
+        if (r->at == r->end)
+            return r->at != 0;
+    return false;
 }
 
 /* ---- putting it together --------------------------------------------------------------------- */
 
 /* The record of one function, the FDE: where its CIE is, where it begins, how long it is. */
-static bool read_function(const struct fini__unwind_table *table, uintptr_t address,
-                          struct machine *m, struct common *common, struct reader *ret)
+static bool run_function(struct machine *m, const struct fini__unwind_table *table,
+                         uintptr_t record, uintptr_t pc, uintptr_t *ret)
 {
-    struct reader r = record_at(table, address);
-    uintptr_t here = (uintptr_t)r.at;
-    uintptr_t distance = read_u32(&r);
-    if (r.bad || distance == 0 ||
-        !read_common(table, here - distance, m->registers->return_address, common))
+    struct reader *r = &m->reader;
+    enter_record(r, table, record);
+    uintptr_t here = r->at, common = here - read_number(r, U32);
+    struct reader rest = *r;
+    enter_record(r, table, common);
+    if (!read_common(m) || !run_instructions(m))
         return false;
-    m->row.function = m->location = read_pointer(&r, common->pointer_encoding);
-    uint64_t size = read_width(&r, common->pointer_encoding);
-    if (common->augmented)
-        skip_block(&r);
-    *ret = r;
-    return !r.bad && m->pc >= m->location && m->pc - m->location < size;
+    *r = rest;
+    here = m->encoding & FROM_HERE ? r->at : 0;
+    *ret = here + read_number(r, m->encoding);
+    uint64_t size = read_number(r, m->encoding);
+    m->ahead = pc - *ret;
+    if (m->encoding & FROM_ELSEWHERE || pc < *ret || m->ahead >= size)
+        return false;
+    if (m->augmented)
+        read_number(r, BLOCK);
+    return run_instructions(m);
 }
 
 bool fini__unwind_find(const struct fini__unwind_table *table,
-                       const struct fini__unwind_registers *registers, uintptr_t pc,
-                       struct fini__unwind_row *ret)
+                                 const struct fini__unwind_registers *registers, uintptr_t pc,
+                                 struct fini__unwind_row *ret)
 {
-    struct machine m; /* without its memory of rows, which is most of it */
-    struct common common;
-    struct reader instructions;
-    struct index index;
-    uintptr_t record;
-
-    m.registers = registers;
-    m.common = &common;
-    m.pc = pc;
-    m.remembered_count = 0;
-    m.done = false;
-    m.row = m.initial = (struct fini__unwind_row){.cfa_known = false};
-    if (!read_index(table, &index) || !find_record(&index, pc, &record) ||
-        !read_function(table, record, &m, &common, &instructions) ||
-        !run(&m, common.instructions))
+    struct machine m = {.registers = registers, .now = m.states};
+    uintptr_t record = find_record(&m.reader, table, pc);
+    if (!run_function(&m, table, record, pc, &ret->function))
         return false;
-    m.initial = m.row;
-    if (m.done || !run(&m, instructions))
-        return false;
-    *ret = m.row;
-    return m.row.cfa_known || m.row.outermost;
+    const struct state *s = m.now;
+    ret->cfa_from_frame_pointer = s->cfa_register == registers->frame_pointer;
+    ret->cfa_known = ret->cfa_from_frame_pointer | (s->cfa_register == registers->stack_pointer);
+    ret->cfa_offset = s->cfa_offset;
+    ret->frame_pointer = s->columns[FRAME_POINTER];
+    ret->return_address = s->columns[RETURN_ADDRESS];
+    ret->outermost = ret->return_address.rule == FINI__UNWIND_GONE;
+    return ret->cfa_known || ret->outermost;
 }

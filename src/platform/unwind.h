@@ -24,14 +24,15 @@ struct fini__unwind_registers {
 };
 
 enum fini__unwind_rule {
-    FINI__UNWIND_SAME,   /* not changed by the function */
-    FINI__UNWIND_SAVED,  /* saved at the offset from the CFA */
-    FINI__UNWIND_UNKNOWN /* some way that is not understood, or gone */
+    FINI__UNWIND_SAME,    /* not changed by the function */
+    FINI__UNWIND_SAVED,   /* saved at the offset from the CFA */
+    FINI__UNWIND_UNKNOWN, /* some way that is not understood */
+    FINI__UNWIND_GONE     /* nobody knows it any more */
 };
 
 struct fini__unwind_column {
     enum fini__unwind_rule rule;
-    int64_t offset;
+    int32_t offset;
 };
 
 struct fini__unwind_row {
@@ -39,7 +40,7 @@ struct fini__unwind_row {
     bool outermost;     /* it has no caller */
     bool cfa_known;     /* by the two below, not by an expression */
     bool cfa_from_frame_pointer; /* else from the stack pointer */
-    int64_t cfa_offset;
+    int32_t cfa_offset;
     struct fini__unwind_column frame_pointer, return_address;
 };
 

@@ -180,20 +180,11 @@ static bool is_unmapped(const struct way_in *in, const struct way_out *out)
     return true;
 }
 
-/* The exception to what follows: this thread is not the one that calls exit(), and libc's list of
- * exit handlers, where the mark is, is not the namespace's. */
-static bool cannot_know_of_exit(const struct way_in *in, const struct way_out *out)
-{
-    return in->is & OWN_LIBC && out->is & IN_THREAD;
-}
-
 static enum reason expected(const struct way_in *in, const struct way_out *out)
 {
     bool closes = out->kind != EXITS && is_unmapped(in, out);
     if (!closes)
         return EXIT;
-    if (cannot_know_of_exit(in, out))
-        return UNLOAD;
     return out->kind == CLOSES_AT_EXIT || in->is & AT_EXIT ? UNLOAD_AT_EXIT : UNLOAD;
 }
 

@@ -247,7 +247,8 @@ struct fini_hold {
 
 /* Stay mapped until this hold is released. Each hold counts for itself, and beside what hosts do.
  *
- * Any thread; constructors. Costs what dlopen of a loaded library costs, some microseconds.
+ * Any thread; constructors. Costs a dlopen of a loaded library and a walk up the stack,
+ * some microseconds.
  *
  * FINI_EINVAL       hold is NULL
  * FINI_EBUSY        it is held already

@@ -481,15 +481,27 @@ void fini__platform_unload(void)
 
 /* ---- what outlives the image ----------------------------------------------------------------- */
 
+/* The image's own constructors can ask before ours has looked for the record. */
+static bool is_shared(struct process *const *p)
+{
+    fini__platform_process();
+    return *p && (*p)->published;
+}
+
 struct fini__thread_ends *fini__record_thread_ends(bool main_namespace)
 {
-    struct process *p = main_namespace ? main_process : process;
-    return p && p->published ? &p->ends : NULL;
+    struct process *const *p = main_namespace ? &main_process : &process;
+    return is_shared(p) ? &(*p)->ends : NULL;
 }
 
 void *fini__platform_shared(void)
 {
-    return process && process->published ? (char *)process + SHARED_AT : NULL;
+    return is_shared(&process) ? (char *)process + SHARED_AT : NULL;
+}
+
+bool fini__in_finalizer(const void *frame)
+{
+    return fini__stack_has_finalizer(frame, constructors_called_from);
 }
 
 /* Linked with -z nodelete it is as good as pinned. */

@@ -39,21 +39,34 @@ static bool never_unloaded(void)
 }
 
 /* A library can have been linked with the name of another as its soname. */
-int fini__platform_refer(void **ret)
+static int open_again(const struct link_map *own)
+{
+    void *reference = dlopen(own->l_name, RTLD_NOW | RTLD_NOLOAD);
+    if (reference && reference != own)
+        dlclose(reference);
+    return reference == own ? FINI_OK : FINI_ESYSTEM;
+}
+
+/* Destructors of the image that run before libfini's finalizer (linked later, on glibc): dlopen
+ * would say that all is well, and then the loader, which has decided, unmaps the image. */
+FINI_NOINLINE static int refer_to(const struct link_map **ret)
 {
     struct fini__object own;
-    void *reference = NULL;
-    if (!never_unloaded()) {
-        if (!dlopen || !dlclose || !fini__own_object(&own))
-            return FINI_ENOTSUP;
-        reference = dlopen(own.map->l_name, RTLD_NOW | RTLD_NOLOAD);
-        if (reference && reference != own.map)
-            dlclose(reference);
-        if (reference != own.map)
-            return FINI_ESYSTEM;
-    }
-    *ret = reference;
-    return FINI_OK;
+    if (!dlopen || !dlclose || !fini__own_object(&own))
+        return FINI_ENOTSUP;
+    if (fini__in_finalizer(FINI_FRAME()))
+        return FINI_EFINALIZING;
+    *ret = own.map;
+    return open_again(own.map);
+}
+
+int fini__platform_refer(void **ret)
+{
+    const struct link_map *own = NULL;
+    int error = never_unloaded() ? FINI_OK : refer_to(&own);
+    if (error == FINI_OK)
+        *ret = (void *)(uintptr_t)own;
+    return error;
 }
 
 /* ---- until the thread has ended -------------------------------------------------------------- */

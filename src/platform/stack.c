@@ -362,22 +362,38 @@ static bool is_finalizer_frame(const struct link_map *own, uintptr_t function, u
                                                   called_through_register(caller)));
 }
 
-struct fini__stack_view fini__stack_view_around(const void *frame, uintptr_t constructors)
+/* FOUND: the walk stands at the call of the finalizer. LOST: at a function of the image that has no
+ * unwind table. */
+static enum found find_finalizer(struct walk *w, uintptr_t constructors)
 {
-    struct walk w = walk_from(frame);
     struct fini__object own;
     bool found = fini__own_object(&own);
     for (unsigned n = 0; found && n < FRAMES_MOST; n++) {
         uintptr_t function = 0;
-        if (!fini__object_has(&own, w.pc - 1))
-            found = walk_look(&w) == FOUND;
-        else if (!read_frame(w.pc, &w.frame, &function))
-            return scan(&w, constructors);
-        found = found && !w.frame.outermost && walk_up(&w);
-        if (found && function != 0 && is_finalizer_frame(own.map, function, w.pc, constructors))
-            return view_from(w);
+        if (!fini__object_has(&own, w->pc - 1))
+            found = walk_look(w) == FOUND;
+        else if (!read_frame(w->pc, &w->frame, &function))
+            return LOST;
+        found = found && !w->frame.outermost && walk_up(w);
+        if (found && function != 0 && is_finalizer_frame(own.map, function, w->pc, constructors))
+            return FOUND;
     }
-    return (struct fini__stack_view){.finalizer = false};
+    return OUTERMOST;
+}
+
+struct fini__stack_view fini__stack_view_around(const void *frame, uintptr_t constructors)
+{
+    struct walk w = walk_from(frame);
+    enum found found = find_finalizer(&w, constructors);
+    if (found == LOST)
+        return scan(&w, constructors);
+    return found == FOUND ? view_from(w) : (struct fini__stack_view){.finalizer = false};
+}
+
+bool fini__stack_has_finalizer(const void *frame, uintptr_t constructors)
+{
+    struct walk w = walk_from(frame);
+    return find_finalizer(&w, constructors) == FOUND;
 }
 
 /* ---- through a signal handler ---------------------------------------------------------------- */

@@ -264,6 +264,17 @@ static bool main_has_begun(enum found end, const struct trail *trail, uintptr_t 
     return !fini__object_at(pc - 1, &object) || fini__is_program(object.map);
 }
 
+/* The loader calls constructors of start-up images from its own entry, which has no unwind table in
+ * glibc 2.36; all others, from within dlopen or what libc has in its place. */
+static bool is_startup(enum found end, const struct trail *trail, uintptr_t pc)
+{
+    struct fini__object object;
+    bool from_entry = end == LOST && fini__object_at(pc - 1, &object) &&
+                      fini__is_loader(object.map);
+    return trail->in_loader && !trail->unload && !trail->caught &&
+           (end == OUTERMOST || from_entry);
+}
+
 static struct fini__stack_view view_from(struct walk w)
 {
     struct trail trail = {.unload = false};
@@ -276,8 +287,7 @@ static struct fini__stack_view view_from(struct walk w)
                                      .by_unload = trail.unload,
                                      .by_exit = trail.exit && !trail.unload,
                                      .exit = trail.exit,
-                                     .startup = end == OUTERMOST && trail.in_loader &&
-                                                !trail.unload,
+                                     .startup = is_startup(end, &trail, w.pc),
                                      .outermost = end == OUTERMOST ? trail.last : 0,
                                      .loader_pc = trail.loader_pc,
                                      .main_has_begun = main_has_begun(end, &trail, w.pc)};

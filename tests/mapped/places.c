@@ -233,11 +233,14 @@ CASE(dependency_pinned_by_its_constructor)
     require_stays(&image);
 }
 
-/* The cases of startup.c, in a program that is not linked with the library. */
+/* A case of startup.c or preloaded.c, in a program that is not linked with the library. */
+static const char *preload = "member.so";
+
 static void run_preloaded(void *name)
 {
     char program[PATH_MAX], library[PATH_MAX];
-    setenv("LD_PRELOAD", harness_path(library, "member.so"), 1);
+    setenv("LD_PRELOAD", harness_path(library, preload), 1);
+    setenv("MAPPED_OPEN", harness_path(library, "member.so"), 1);
     execl(harness_path(program, "preload-host"), "preload-host", "--case", name, (char *)NULL);
     _exit(127);
 }
@@ -247,6 +250,13 @@ CASE(preloaded, .expect = "done\nmember: exit\n" "done\nmember: exit\n")
     char traits[] = "traits", holds[] = "holds";
     in_sound_child(run_preloaded, traits);
     in_sound_child(run_preloaded, holds);
+}
+
+CASE(opened_by_a_startup_constructor, .expect = "done\n")
+{
+    char name[] = "opened_by_a_startup_constructor";
+    preload = "opener.so";
+    in_sound_child(run_preloaded, name);
 }
 
 /* ---- another namespace ----------------------------------------------------------------------- */

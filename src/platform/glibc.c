@@ -504,13 +504,24 @@ bool fini__in_finalizer(const void *frame)
     return fini__stack_has_finalizer(frame, constructors_called_from);
 }
 
+/* Where the linker puts this image's ELF header, if it is mapped. */
+extern const ElfW(Ehdr) __ehdr_start FINI_WEAK __attribute__((visibility("hidden")));
+
+/* A static program can load libraries too, with a loader that has no record of what it loads: to
+ * them it looks as if there were none. The kernel says where the program is. */
+static bool in_static_program(void)
+{
+    const ElfW(Ehdr) *header = &__ehdr_start;
+    return !header || (uintptr_t)header + header->e_phoff == getauxval(AT_PHDR);
+}
+
 /* Linked with -z nodelete it is as good as pinned. */
 unsigned fini__platform_traits(void)
 {
     struct fini__object own;
     unsigned traits = at_startup ? FINI_AT_STARTUP : 0;
     if (!fini__has_loader())
-        return FINI_AT_STARTUP | FINI_IN_PROGRAM;
+        return in_static_program() ? FINI_AT_STARTUP | FINI_IN_PROGRAM : 0;
     if (!fini__own_object(&own))
         return traits;
     if (fini__is_program(own.map))

@@ -259,6 +259,30 @@ CASE(opened_by_a_startup_constructor, .expect = "done\n")
     in_sound_child(run_preloaded, name);
 }
 
+/* A case of preloaded.c with a constructor that holds. */
+CASE(held_in_a_startup_constructor, .expect = "done\n")
+{
+    char name[] = "held_in_a_startup_constructor";
+    setenv("MAPPED_CONSTRUCTOR", "hold", 1);
+    in_sound_child(run_preloaded, name);
+}
+
+static void run_static_host(void *arg)
+{
+    char program[PATH_MAX], library[PATH_MAX];
+    execl(harness_path(program, "static-host"), "static-host",
+          harness_path(library, "member.so"), (char *)arg);
+    _exit(77);
+}
+
+CASE(opened_by_a_static_program)
+{
+    int status = in_child(run_static_host, NULL, 8);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+        skip("no static program can open a library here");
+    require_eq(status, 0);
+}
+
 /* ---- another namespace ----------------------------------------------------------------------- */
 
 CASE(namespace_held)

@@ -36,6 +36,17 @@ CASE(opened_by_a_startup_constructor)
     require_gone(&image, FINI_UNLOAD, 0);
 }
 
+CASE(held_in_a_startup_constructor)
+{
+    const struct member *m = dlsym(RTLD_DEFAULT, "member");
+    struct constructed *constructed = dlsym(RTLD_DEFAULT, "constructed");
+    require(m != NULL && constructed != NULL);
+    require_eq(constructed->error, FINI_OK);
+    require_eq(m->hold(&constructed->hold), FINI_EBUSY);
+    require_eq(m->release(&constructed->hold), FINI_OK);
+    require_eq(m->release(&constructed->hold), FINI_ENOENT);
+}
+
 /* The program has put one before exec. */
 CASE(no_keepsake)
 {

@@ -210,9 +210,9 @@ FINI_API void fini_exit_handler(void);
  *
  * Not in a finalizer or a hook (FINI_EFINALIZING: it is too late), nor in a signal handler or in a
  * forked child whose parent had other threads: these calls take the loader's lock. For the same
- * reason a finalizer must not wait for a thread that may be inside one of them. Nor in a finalizer of
- * another image that needs this one: where both go together the loader has decided, and a hold is
- * in vain (glibc).
+ * reason a finalizer must not wait for a thread that may be inside one of them. Nor in a finalizer
+ * of another image that needs this one: where both go together the loader has decided, and a hold
+ * is in vain (glibc).
  */
 
 enum {

@@ -42,8 +42,8 @@ static bool has_name(const struct fini__kept *kept, const char *name, size_t len
     return kept->name_length == length && memcmp(kept->bytes, name, length) == 0;
 }
 
-/* The link that leads to it, or to the end of the list. `passed` are before it: counted anew each
- * time, because a counter of a parent, whose other thread was between two stores, would be wrong. */
+/* The link that leads to it, or to the end of the list. `passed` are before it: counted each time,
+ * because the counter of a parent whose other thread was between two stores would be wrong. */
 static struct fini__kept **find_kept(struct fini__shared *s, const char *name, unsigned *passed)
 {
     size_t length = length_of(name);

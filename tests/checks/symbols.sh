@@ -12,7 +12,7 @@ secure_getenv sigfillset syscall memcmp memcpy memset strlen bcmp
 dlopen dlclose pthread_getspecific pthread_key_create pthread_key_delete pthread_setspecific'
 # What compilers and start files add.
 added='_GLOBAL_OFFSET_TABLE_ __stack_chk_fail _ITM_deregisterTMCloneTable
-_ITM_registerTMCloneTable __gmon_start__ __dso_handle'
+_ITM_registerTMCloneTable __gmon_start__ __dso_handle __ehdr_start'
 
 object() {
     compiler=$1

@@ -144,7 +144,7 @@ CASE(one_hold_for_many, .slow = true, .timeout = 60)
     void *handle;
     find_images();
     shared_member = open_one(0, &handle);
-    run_threads(fight_for_hold, STRESS_ROUNDS / 4);
+    run_threads(fight_for_hold, STRESS_ROUNDS);
     if (shared_member->release(&shared_hold) == FINI_OK)
         atomic_fetch_add(&released, 1);
     require_eq(held, released);

@@ -14,7 +14,7 @@
 static const char *library;
 FINI_LIBRARY(library);
 
-/* One copy more of a library: what FINI_LIBRARY says (NULL: nothing), and its name to the loader. */
+/* One copy more of a library: what FINI_LIBRARY says (NULL: nothing), its name to the loader. */
 static unsigned load(const char *named, const char *file)
 {
     inside_reset();

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * The image that is measured: built plain, with a destructor, and with libfini, with a hook.
+ * The image that is measured: built plain, with a destructor; with libfini, with a hook; and with
+ * a handler of atexit.
  */
+#include <stdlib.h>
+
 int bench_value(void);
 
 static int value;
@@ -22,9 +25,21 @@ static void end(void *arg, fini_reason why)
 
 FINI_HOOK(end, NULL, FINI_ALWAYS);
 #else
-__attribute__((destructor)) static void end(void)
+static void end(void)
 {
     value = 2;
+}
+#endif
+
+#ifdef WITH_ATEXIT
+__attribute__((constructor)) static void add(void)
+{
+    atexit(end);
+}
+#elif !defined(WITH_FINI)
+__attribute__((destructor)) static void destroy(void)
+{
+    end();
 }
 #endif
 

@@ -299,8 +299,8 @@ FINI_API int fini_hold_for_thread(void);
  * Data that outlives the image, and is found again by every later copy of it in this process,
  * and by other images that embed libfini: what a reload hands over. Data only: a pointer into the
  * image, or to a function, is worth nothing to the next copy. In memory of the process alone:
- * nothing in the file system; copied by fork, gone after exec. Copies in different dlmopen
- * namespaces do not see each other's.
+ * nothing in the file system; copied by fork, gone after exec. Copies in all dlmopen namespaces
+ * find the same.
  *
  * Any thread; constructors, hooks, finalizers, any of several images at once. Not in signal
  * handlers. Bounded: see the two limits; 1024 keepsakes at most.

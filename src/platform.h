@@ -110,7 +110,10 @@ FINI_INTERNAL const char *fini__platform_library_name(void);
 /* Who is calling: never 0, differs between threads that live at the same time, cheap. */
 FINI_INTERNAL uintptr_t fini__platform_thread(void);
 
-/* The same as a number that tools of the system show. */
+/* Known to be the only thread of the process. Cheap; false where there is no telling. */
+FINI_INTERNAL bool fini__platform_alone(void);
+
+/* Who is calling, as a number that tools of the system show. */
 FINI_INTERNAL unsigned long fini__platform_thread_number(void);
 
 /* Let other threads run; longer the higher `round` is, from 0. */

@@ -29,6 +29,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#if defined(__has_include)
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#define FINI_GLIBC_SINGLE_THREADED 1
+#endif
+#endif
+
 #include "../platform.h"
 #include "objects.h"
 #include "references.h"
@@ -59,10 +66,12 @@ static bool stored(const sigset_t *set)
 
 /* ---- one record a process -------------------------------------------------------------------- */
 
-/* Shared by all images with libfini of one namespace, and outlives each of them. One exit mark a
- * process and not one an image, because libc reuses the slot of an unregistered handler only at
- * the end of its list: overlapped reloads would leak 33 bytes each. A change of the layout changes
- * the name. */
+/* Shared by all images with libfini, and outlives each of them. A page for this, one for what is
+ * forgotten, the rest for what the portable files share. New members come at the end of each, and
+ * zero means to them that no copy has used them yet; another change of the layout (of union frame,
+ * too) changes the name. One exit mark a process and not one an image, because libc reuses the
+ * slot of an unregistered handler only at the end of its list: overlapped reloads would leak 33
+ * bytes each. */
 struct process {
     _Atomic uintptr_t numbers; /* how many processes of this line of descent have been numbered */
     bool forgets;              /* `forgotten` is on a page that is cleared in forked children */
@@ -83,17 +92,12 @@ struct forgotten {
 
 enum { KNOWN_FREE = 1, KNOWN_HELD = 2 };
 
-/* The record, what is forgotten, what the portable files share: no page is larger than 64 KiB. New
- * members come at the end of each, and zero means to them that no copy has used them yet. */
-enum { FORGOTTEN_AT = 0x10000, SHARED_AT = 0x20000, RECORD_SIZE = SHARED_AT + FINI__SHARED_SIZE };
-
 /* libc keeps this string for us after the image is gone, and forgets it at exec. Reading costs 23
  * ns. There is no such file, and nobody looks for one: the domain is never used for messages. */
 static char process_name[] = "libfini process 2"; /* not const: on a page that is touched anyway */
-static char process_prefix[] = "/libfini/";
+static char record_prefix[] = "/libfini/";
 
-/* Of this namespace, and of the main one, whose exit() it is; NULL where there is no memory. */
-static struct process *process, *main_process;
+static struct process *process; /* NULL where there is no memory for it */
 static struct forgotten own_forgotten, *forgotten = &own_forgotten;
 
 /* ---- why ------------------------------------------------------------------------------------- */
@@ -163,78 +167,77 @@ static char *write_hex(char *end, uintptr_t number)
     return end;
 }
 
-/* In a namespace made by dlmopen libc is a second copy, whose exit() is not the program's. */
+typedef __typeof__(bindtextdomain) bind_fn;
+typedef __typeof__(__cxa_atexit) atexit_fn;
+
+/* In a namespace made by dlmopen libc is a second copy, which can go, and whose exit() is not the
+ * program's: the record and the mark are left with the program's. */
 struct libc {
-    __typeof__(bindtextdomain) *bindtextdomain;
-    __typeof__(__cxa_atexit) *cxa_atexit;
+    bind_fn *bind;
+    atexit_fn *atexit;
     handler_fn *store;
 };
 
-static struct libc own_libc(void)
-{
-    return (struct libc){fini__has_loader() ? bindtextdomain : NULL, __cxa_atexit, store};
-}
-
 static struct libc main_libc(void)
 {
-    struct libc libc = own_libc();
-    if (fini__has_loader() && !fini__in_main_namespace()) {
-        *(void **)&libc.bindtextdomain = fini__main_function("bindtextdomain");
-        *(void **)&libc.cxa_atexit = fini__main_function("__cxa_atexit");
-        *(void **)&libc.store = fini__main_function("sigfillset");
-    }
-    return libc;
+    if (!fini__has_loader())
+        return (struct libc){NULL, __cxa_atexit, store};
+    if (fini__in_main_namespace())
+        return (struct libc){bindtextdomain, __cxa_atexit, store};
+    return (struct libc){(bind_fn *)fini__main_code("bindtextdomain"),
+                         (atexit_fn *)fini__main_code("__cxa_atexit"),
+                         (handler_fn *)fini__main_code("sigfillset")};
 }
 
-static struct process *find_process(const struct libc *libc)
+static void *recall_record(bind_fn *bind, const char *name)
 {
-    const char *text = libc->bindtextdomain ? libc->bindtextdomain(process_name, NULL) : NULL;
-    for (const char *prefix = process_prefix; text && *prefix; prefix++)
+    const char *text = bind ? bind(name, NULL) : NULL;
+    for (const char *prefix = record_prefix; text && *prefix; prefix++)
         text = *text == *prefix ? text + 1 : NULL;
-    return text ? (struct process *)read_hex(text) : NULL;
+    return text ? (void *)read_hex(text) : NULL;
 }
 
-static bool publish_process(const struct libc *libc, const struct process *p)
+static bool publish_record(bind_fn *bind, const char *name, const void *record)
 {
-    char text[sizeof process_prefix + 2 * sizeof(uintptr_t) + 1];
-    char *at = write_hex(text + sizeof text, (uintptr_t)p);
-    for (size_t n = sizeof process_prefix - 1; n > 0; n--)
-        *--at = process_prefix[n - 1];
-    return libc->bindtextdomain && libc->bindtextdomain(process_name, at);
+    char text[sizeof record_prefix + 2 * sizeof(uintptr_t) + 1];
+    char *at = write_hex(text + sizeof text, (uintptr_t)record);
+    for (size_t n = sizeof record_prefix - 1; n > 0; n--)
+        *--at = record_prefix[n - 1];
+    return bind && bind(name, at);
+}
+
+static size_t page_size(void)
+{
+    return getauxval(AT_PAGESZ);
 }
 
 /* Not from malloc: a leak checker would not see the address in the string. Where the string cannot
  * be stored each image has a record of its own, and knows a little less. */
-static struct process *make_process(const struct libc *libc)
+static struct process *make_process(bind_fn *bind)
 {
-    char *pages = mmap(NULL, RECORD_SIZE, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    size_t page = page_size();
+    char *pages = fini__platform_map(2 * page + FINI__SHARED_SIZE);
     struct process *made = (struct process *)(void *)pages;
-    if (pages == MAP_FAILED)
+    _Static_assert(sizeof *made <= 4096, "more than a page");
+    if (!pages)
         return NULL;
-    made->forgets = syscall(SYS_madvise, pages + FORGOTTEN_AT, SHARED_AT - FORGOTTEN_AT,
-                            MADV_WIPEONFORK) == 0;
-    made->published = !fini__has_loader() || publish_process(libc, made);
+    made->forgets = syscall(SYS_madvise, pages + page, page, MADV_WIPEONFORK) == 0;
+    made->published = !fini__has_loader() || publish_record(bind, process_name, made);
     return made;
-}
-
-static struct process *share_process(struct libc libc)
-{
-    struct process *found = find_process(&libc);
-    return found ? found : make_process(&libc);
 }
 
 /* From the image's first constructor, under the loader's lock: no two images make a record at
  * once. */
-static void share_processes(void)
+static void share_process(void)
 {
-    process = main_process = share_process(own_libc());
-    if (fini__has_loader() && !fini__in_main_namespace())
-        main_process = share_process(main_libc());
-    if (main_process)
-        forgotten = (struct forgotten *)(void *)((char *)main_process + FORGOTTEN_AT);
-    if (process)
-        fini__stack_remember_in(&process->stack);
+    struct libc libc = main_libc();
+    process = recall_record(libc.bind, process_name);
+    if (!process)
+        process = make_process(libc.bind);
+    if (!process)
+        return;
+    forgotten = (struct forgotten *)(void *)((char *)process + page_size());
+    fini__stack_remember_in(&process->stack);
 }
 
 /* In a static program our code is as immortal as libc's, and can note the thread too. */
@@ -247,12 +250,12 @@ static void note_exit(void *mark)
 static void set_mark(void)
 {
     unsigned unmarked = 0;
-    if (!main_process || !atomic_compare_exchange_strong(&forgotten->marked, &unmarked, 1))
+    if (!process || !atomic_compare_exchange_strong(&forgotten->marked, &unmarked, 1))
         return;
     struct libc libc = main_libc();
-    if (!libc.cxa_atexit || !libc.store ||
-        libc.cxa_atexit(fini__has_loader() ? libc.store : note_exit, &forgotten->mark,
-                        &forgotten->mark) != 0)
+    if (!libc.atexit || !libc.store ||
+        libc.atexit(fini__has_loader() ? libc.store : note_exit, &forgotten->mark,
+                    &forgotten->mark) != 0)
         atomic_store(&forgotten->marked, 0);
 }
 
@@ -390,11 +393,11 @@ static uintptr_t number_process(void)
     uintptr_t none = 0;
     if (!tried) {
         tried = true;
-        share_processes();
+        share_process();
     }
-    if (!main_process || !main_process->forgets)
+    if (!process || !process->forgets)
         return (uintptr_t)syscall(SYS_getpid);
-    uintptr_t number = 1 + atomic_fetch_add(&main_process->numbers, 1);
+    uintptr_t number = 1 + atomic_fetch_add(&process->numbers, 1);
     return atomic_compare_exchange_strong(&forgotten->number, &none, number) ? number : none;
 }
 
@@ -456,10 +459,11 @@ void fini__platform_run_exit_handlers(void)
         __cxa_finalize(__dso_handle);
 }
 
-/* __cxa_thread_atexit_impl ends the process when it has no memory for its 32 bytes. */
+/* __cxa_thread_atexit_impl ends the process when it has no memory for its 32 bytes. It takes them
+ * by calloc, which before 2.41 does not look into the cache of small blocks: this one is larger. */
 static bool has_memory(void)
 {
-    void *volatile probe = malloc(64);
+    void *volatile probe = malloc(2048);
     free(probe);
     return probe != NULL;
 }
@@ -482,21 +486,40 @@ void fini__platform_unload(void)
 /* ---- what outlives the image ----------------------------------------------------------------- */
 
 /* The image's own constructors can ask before ours has looked for the record. */
-static bool is_shared(struct process *const *p)
+static struct process *published_process(void)
 {
     fini__platform_process();
-    return *p && (*p)->published;
+    return process && process->published ? process : NULL;
 }
 
-struct fini__thread_ends *fini__record_thread_ends(bool main_namespace)
+/* The keys of another namespace's libc are left with that one. Two images that make the place for
+ * them at once leave keys that nobody finds. */
+static struct fini__thread_ends *own_libc_ends(void)
 {
-    struct process *const *p = main_namespace ? &main_process : &process;
-    return is_shared(p) ? &(*p)->ends : NULL;
+    static char name[] = "libfini ends 1";
+    struct fini__thread_ends *ends = recall_record(bindtextdomain, name);
+    if (!ends) {
+        ends = fini__platform_map(sizeof *ends);
+        if (ends && !publish_record(bindtextdomain, name, ends)) {
+            fini__platform_unmap(ends, sizeof *ends);
+            ends = NULL;
+        }
+    }
+    return ends;
+}
+
+struct fini__thread_ends *fini__record_thread_ends(bool main_libc_ends)
+{
+    if (!main_libc_ends)
+        return own_libc_ends();
+    struct process *p = published_process();
+    return p ? &p->ends : NULL;
 }
 
 void *fini__platform_shared(void)
 {
-    return is_shared(&process) ? (char *)process + SHARED_AT : NULL;
+    struct process *p = published_process();
+    return p ? (char *)p + 2 * page_size() : NULL;
 }
 
 bool fini__in_finalizer(const void *frame)
@@ -531,7 +554,8 @@ unsigned fini__platform_traits(void)
 
 void *fini__platform_map(size_t size)
 {
-    void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return pages == MAP_FAILED ? NULL : pages;
 }
 
@@ -560,9 +584,32 @@ const char *fini__platform_library_name(void)
 
 /* ---- small things ---------------------------------------------------------------------------- */
 
+#ifdef FINI_GLIBC_SINGLE_THREADED
+
+/* From 2.32 on libc says no from the first pthread_create on, for good, and in a dlmopen namespace
+ * from the start (seen in 2.36). Weak: the image may meet an older libc. */
+extern __typeof__(__libc_single_threaded) __libc_single_threaded FINI_WEAK;
+
+bool fini__platform_alone(void)
+{
+    return &__libc_single_threaded != NULL && __libc_single_threaded;
+}
+
+#else
+
+bool fini__platform_alone(void)
+{
+    return false;
+}
+
+#endif
+
+/* What pthread_self says, which libc keeps where the thread pointer points. */
 uintptr_t fini__platform_thread(void)
 {
-    return (uintptr_t)pthread_self();
+    uintptr_t self;
+    __asm__("mov %%fs:0, %0" : "=r"(self));
+    return self;
 }
 
 unsigned long fini__platform_thread_number(void)
@@ -588,9 +635,19 @@ bool fini__platform_setting(const char *name)
     return value && value[0] == '1' && value[1] == '\0';
 }
 
+/* To a pipe that nobody will read, write raises SIGPIPE in this thread: it is taken back. One that
+ * was pending before is the host's. The kernel's sets of signals are one word. */
 void fini__platform_print(const char *text, size_t length)
 {
-    syscall(SYS_write, STDERR_FILENO, text, length);
+    static const struct timespec none;
+    const uint64_t pipe = UINT64_C(1) << (SIGPIPE - 1);
+    uint64_t mask, pending = 0;
+    syscall(SYS_rt_sigpending, &pending, sizeof pending);
+    syscall(SYS_rt_sigprocmask, SIG_BLOCK, &pipe, &mask, sizeof mask);
+    if (syscall(SYS_write, STDERR_FILENO, text, length) == -1 && errno == EPIPE &&
+        !(pending & pipe))
+        syscall(SYS_rt_sigtimedwait, &pipe, NULL, &none, sizeof pipe);
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
 }
 
 const char *fini__platform_image_name(void)

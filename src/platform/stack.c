@@ -19,7 +19,9 @@
 #ifdef FINI_PLATFORM_GLIBC
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -168,6 +170,31 @@ static bool walk_up(struct walk *w)
     return true;
 }
 
+/* Where a signal handler returns to: mov $15, %rax; syscall (rt_sigreturn). Debuggers know it by
+ * these bytes as well. */
+static bool is_signal_return(uintptr_t pc)
+{
+    static const unsigned char code[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
+    struct fini__object object;
+    if (!fini__object_at(pc - 1, &object))
+        return false;
+    for (size_t n = 0; n < sizeof code; n++)
+        if (((const unsigned char *)pc)[n] != code[n])
+            return false;
+    return true;
+}
+
+/* There the kernel has left what it interrupted. */
+static struct walk walk_interrupted(const struct walk *handler_returned)
+{
+    const ucontext_t *context = (const ucontext_t *)handler_returned->sp;
+    const greg_t *registers = context->uc_mcontext.gregs;
+    return (struct walk){.pc = (uintptr_t)registers[REG_RIP] + 1, /* not behind a call */
+                         .sp = (uintptr_t)registers[REG_RSP],
+                         .fp = (uintptr_t)registers[REG_RBP],
+                         .fp_known = true};
+}
+
 /* ---- what a walk has met --------------------------------------------------------------------- */
 
 struct trail {
@@ -205,24 +232,27 @@ static enum found follow(struct walk *w, struct trail *trail)
 {
     for (unsigned n = 0; n < FRAMES_MOST; n++) {
         enum found found = walk_look(w);
-        if (found == LOST)
-            return LOST;
-        if (w->pc != 0)
+        if (found == LOST && trail->unload && is_signal_return(w->pc)) {
+            *w = walk_interrupted(w); /* exit() may be further out */
+            continue;
+        }
+        if (found != LOST && w->pc != 0)
             note_frame(trail, w);
         if (trail->exit)
             return FOUND;
-        if (found == OUTERMOST)
-            return OUTERMOST;
-        if (!walk_up(w))
-            return LOST;
+        if (found != FOUND || !walk_up(w))
+            return found == OUTERMOST ? OUTERMOST : LOST;
     }
     return LOST;
 }
 
-/* The kernel reads the signal set before it rejects the operation: EFAULT says unreadable. */
+/* The kernel reads the word before it compares it, and does not wait: EFAULT says unreadable. Of
+ * the calls that read for the caller it is the one that no filter refuses. */
 static bool readable(uintptr_t address)
 {
-    return syscall(SYS_rt_sigprocmask, ~0, address, NULL, 8) == -1 && errno == EINVAL;
+    static const struct timespec none;
+    return syscall(SYS_futex, address & ~(uintptr_t)3, FUTEX_WAIT_PRIVATE, 0, &none) == 0 ||
+           errno == EAGAIN || errno == ETIMEDOUT;
 }
 
 /* For a scan upwards: asks once a page. */
@@ -231,19 +261,15 @@ static bool still_readable(uintptr_t at, bool first)
     return (!first && at % 4096 != 0) || readable(at);
 }
 
-/* How far to look for exit() beyond a frame without unwind tables, in words of stack. */
-enum { EXIT_SCAN_MOST = 8192 };
+/* How far to look for a function beyond a frame without unwind tables, in words of stack. */
+enum { FURTHER_MOST = 8192 };
 
-/* Lost above an unload, in a host without unwind tables. exit() never returns, so a return address
- * into it is live wherever on the stack it stands; its call may be its last instruction. We keep
- * the function's size and not its end: that is such an address, and would be found where an
- * earlier walk has left it (seen). */
-static bool exit_is_further_out(uintptr_t unload, uintptr_t at)
+/* For functions that never return: a return address into one is live wherever on the stack it
+ * stands; its call may be its last instruction. We are told the function's size and not its end:
+ * that is such an address, and would be found where an earlier walk has left it (seen). */
+static bool is_further_out(uintptr_t begin, uintptr_t size, uintptr_t at)
 {
-    struct fini__object object;
-    uintptr_t size = 0;
-    uintptr_t begin = fini__object_at(unload - 1, &object) ? fini__exit_in(object.map, &size) : 0;
-    for (unsigned n = 0; begin != 0 && n < EXIT_SCAN_MOST; n++, at += sizeof at) {
+    for (unsigned n = 0; begin != 0 && n < FURTHER_MOST; n++, at += sizeof at) {
         if (!still_readable(at, n == 0))
             return false;
         if (word_at(at) - begin - 1 < size)
@@ -252,16 +278,34 @@ static bool exit_is_further_out(uintptr_t unload, uintptr_t at)
     return false;
 }
 
+/* Lost above an unload, in a host without unwind tables. */
+static bool exit_is_further_out(uintptr_t unload, uintptr_t at)
+{
+    struct fini__object object;
+    uintptr_t size = 0, begin = 0;
+    if (fini__object_at(unload - 1, &object))
+        begin = fini__function_in(object.map, "exit", &size);
+    return is_further_out(begin, size, at);
+}
+
+/* It begins by registering the loader's finalizer. */
+static bool libc_start_is_further_out(uintptr_t at)
+{
+    uintptr_t size = 0;
+    return is_further_out(fini__main_function("__libc_start_main", &size), size, at);
+}
+
 /* A start-up constructor runs before libc registers the loader's finalizer. The outermost frame
  * tells: before main it is ld.so's. Where the walk is lost earlier, the program's own code, and
  * code that is in no image, run after main has begun or just before it, when libc has registered;
- * of any other code it is not known. */
-static bool main_has_begun(enum found end, const struct trail *trail, uintptr_t pc)
+ * of any other code - ld.so's, when an auditor has calls pass through it - libc's start tells. */
+static bool main_has_begun(enum found end, const struct trail *trail, const struct walk *w)
 {
     struct fini__object object;
     if (end != LOST)
         return !trail->in_loader;
-    return !fini__object_at(pc - 1, &object) || fini__is_program(object.map);
+    return !fini__object_at(w->pc - 1, &object) || fini__is_program(object.map) ||
+           libc_start_is_further_out(w->sp);
 }
 
 /* The loader calls constructors of start-up images from its own entry, which has no unwind table in
@@ -290,7 +334,7 @@ static struct fini__stack_view view_from(struct walk w)
                                      .startup = is_startup(end, &trail, w.pc),
                                      .outermost = end == OUTERMOST ? trail.last : 0,
                                      .loader_pc = trail.loader_pc,
-                                     .main_has_begun = main_has_begun(end, &trail, w.pc)};
+                                     .main_has_begun = main_has_begun(end, &trail, &w)};
 }
 
 struct fini__stack_view fini__stack_view_from(const void *frame)
@@ -408,29 +452,11 @@ bool fini__stack_has_finalizer(const void *frame, uintptr_t constructors)
 
 /* ---- through a signal handler ---------------------------------------------------------------- */
 
-/* Where a signal handler returns to: mov $15, %rax; syscall (rt_sigreturn). Debuggers know it by
- * these bytes as well. */
-static bool is_signal_return(uintptr_t pc)
+static bool allocates(const struct walk *w)
 {
-    static const unsigned char code[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
     struct fini__object object;
-    if (!fini__object_at(pc - 1, &object))
-        return false;
-    for (size_t n = 0; n < sizeof code; n++)
-        if (((const unsigned char *)pc)[n] != code[n])
-            return false;
-    return true;
-}
-
-/* There the kernel has left what it interrupted. */
-static struct walk walk_interrupted(const struct walk *handler_returned)
-{
-    const ucontext_t *context = (const ucontext_t *)handler_returned->sp;
-    const greg_t *registers = context->uc_mcontext.gregs;
-    return (struct walk){.pc = (uintptr_t)registers[REG_RIP] + 1, /* not behind a call */
-                         .sp = (uintptr_t)registers[REG_RSP],
-                         .fp = (uintptr_t)registers[REG_RBP],
-                         .fp_known = true};
+    return w->frame.landmark == FINI__ALLOCATES ||
+           (fini__object_at(w->pc - 1, &object) && fini__is_allocator(object.map));
 }
 
 bool fini__stack_interrupts_malloc(const void *frame)
@@ -439,7 +465,7 @@ bool fini__stack_interrupts_malloc(const void *frame)
     bool interrupted = false;
     for (unsigned n = 0; n < FRAMES_MOST; n++) {
         enum found found = walk_look(&w);
-        if (found == FOUND && interrupted && w.frame.landmark == FINI__ALLOCATES)
+        if (found == FOUND && interrupted && allocates(&w))
             return true;
         if (found == FOUND && walk_up(&w))
             continue;

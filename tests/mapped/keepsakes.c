@@ -88,16 +88,27 @@ CASE(found_by_another_version)
     require_eq(image.m->generation(), 3);
 }
 
-CASE(a_namespace_has_its_own)
+/* Also when the namespace, with its libc, has gone. */
+CASE(found_in_every_namespace)
 {
     open_image(&image, "member.so");
     put(&image, "name", "data");
     open_image_in_namespace(&other, "member.so");
-    require_got(&other, "name", "-");
-    put(&other, "name", "other data");
-    require_eq(other.m->generation(), 1);
-    require_got(&image, "name", "data");
+    require_got(&other, "name", "data");
+    require_eq(other.m->generation(), 2);
+    put(&other, "name", "from a namespace");
     close_image(&other);
+    require_eq(other.ending->count, 1);
+    require_got(&image, "name", "from a namespace");
+}
+
+CASE(put_in_a_namespace_alone)
+{
+    open_image_in_namespace(&other, "member.so");
+    put(&other, "name", "data");
+    close_image(&other);
+    require_gone(&other, FINI_UNLOAD, 0);
+    open_image(&image, "member.so");
     require_got(&image, "name", "data");
 }
 

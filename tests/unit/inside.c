@@ -43,15 +43,6 @@ bool inside_whole(void)
     return file_seen || link == hooks.file;
 }
 
-unsigned inside_passes_of_others(void)
-{
-    unsigned count = 0;
-    for (int n = 0; n < FINI__LANES; n++)
-        if (hooks.lane[n].thread != fini__platform_thread())
-            count += hooks.lane[n].passes != NULL;
-    return count;
-}
-
 unsigned inside_runs_of_others(void)
 {
     unsigned count = 0;

@@ -14,7 +14,6 @@ void inside_reset(void);
 struct fini__lock *inside_lock(void);
 struct fini__lock *inside_holds_lock(void);
 bool inside_whole(void);              /* every link of the list leads where it should */
-unsigned inside_passes_of_others(void);
 unsigned inside_runs_of_others(void);
 
 #endif

@@ -210,7 +210,9 @@ FINI_API void fini_exit_handler(void);
  *
  * Not in a finalizer or a hook (FINI_EFINALIZING: it is too late), nor in a signal handler or in a
  * forked child whose parent had other threads: these calls take the loader's lock. For the same
- * reason a finalizer must not wait for a thread that may be inside one of them.
+ * reason a finalizer must not wait for a thread that may be inside one of them. Nor in a finalizer
+ * of another image that needs this one: where both go together the loader has decided, and a hold
+ * is in vain (glibc).
  */
 
 enum {
@@ -247,7 +249,8 @@ struct fini_hold {
 
 /* Stay mapped until this hold is released. Each hold counts for itself, and beside what hosts do.
  *
- * Any thread; constructors. Costs what dlopen of a loaded library costs, some microseconds.
+ * Any thread; constructors. Costs a dlopen of a loaded library and a walk up the stack,
+ * some microseconds.
  *
  * FINI_EINVAL       hold is NULL
  * FINI_EBUSY        it is held already
@@ -296,8 +299,8 @@ FINI_API int fini_hold_for_thread(void);
  * Data that outlives the image, and is found again by every later copy of it in this process,
  * and by other images that embed libfini: what a reload hands over. Data only: a pointer into the
  * image, or to a function, is worth nothing to the next copy. In memory of the process alone:
- * nothing in the file system; copied by fork, gone after exec. Copies in different dlmopen
- * namespaces do not see each other's.
+ * nothing in the file system; copied by fork, gone after exec. Copies in all dlmopen namespaces
+ * find the same.
  *
  * Any thread; constructors, hooks, finalizers, any of several images at once. Not in signal
  * handlers. Bounded: see the two limits; 1024 keepsakes at most.

@@ -8,6 +8,8 @@
  * Counted without a lock, by constructors: an entry belongs to the first who stores its name there.
  * Of 4096 names two are taken for one in one process of 10^12.
  */
+#include <errno.h>
+
 #include "shared.h"
 
 _Static_assert(sizeof(struct fini__shared) <= FINI__SHARED_SIZE, "the platform gives too little");
@@ -22,6 +24,7 @@ struct fini__shared *fini__shared_find(void)
 }
 
 static unsigned generation;
+static bool counted;
 
 /* An image need not say who it is. Not a weak reference: see image.c. */
 FINI_INTERNAL const char *fini__no_library(void);
@@ -61,6 +64,9 @@ void fini__generation_count(void)
 {
     const char *name = fini__library();
     struct fini__shared *s = fini__shared_find();
+    if (counted)
+        return;
+    counted = true;
     if (!name)
         name = fini__platform_library_name();
     struct fini__library *library = s && name ? find_library(s, hash_of(name)) : NULL;
@@ -68,7 +74,17 @@ void fini__generation_count(void)
         generation = 1 + (unsigned)atomic_fetch_add(&library->loads, 1);
 }
 
+/* Constructors of the image that run before libfini's own may ask. */
+static void count_early(void)
+{
+    int saved = errno;
+    fini__generation_count();
+    errno = saved;
+}
+
 unsigned fini_generation(void)
 {
+    if (FINI_UNLIKELY(!counted))
+        count_early();
     return generation;
 }

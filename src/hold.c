@@ -25,7 +25,7 @@ enum { BUSY = 0x66696e33, HELD = 0x66696e34 };
 static struct fini__lock holds_lock;
 static atomic_bool pinned;
 
-/* False: the hold is not in the state `from`. */
+/* `refused` is the answer where the state does not allow it. */
 static int change_state(struct fini_hold *hold, bool (*allows)(unsigned), unsigned to, int refused)
 {
     if (!fini__lock_take(&holds_lock))
@@ -54,7 +54,10 @@ static bool is_free(unsigned state)
 
 unsigned fini_traits(void)
 {
-    return fini__platform_traits() | (atomic_load(&pinned) ? FINI_PINNED : 0);
+    int saved = errno;
+    unsigned traits = fini__platform_traits();
+    errno = saved;
+    return traits | (atomic_load(&pinned) ? FINI_PINNED : 0);
 }
 
 /* Two threads at once leave two references, which is as good. */

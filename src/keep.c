@@ -37,12 +37,18 @@ static int check_name(const char *name)
     return length == 0 ? FINI_EINVAL : length > FINI_KEEP_NAME_MOST ? FINI_ERANGE : FINI_OK;
 }
 
-/* The link that leads to it, or to the end of the list. */
-static struct fini__kept **find_kept(struct fini__shared *s, const char *name)
+static bool has_name(const struct fini__kept *kept, const char *name, size_t length)
+{
+    return kept->name_length == length && memcmp(kept->bytes, name, length) == 0;
+}
+
+/* The link that leads to it, or to the end of the list. `passed` are before it: counted each time,
+ * because the counter of a parent whose other thread was between two stores would be wrong. */
+static struct fini__kept **find_kept(struct fini__shared *s, const char *name, unsigned *passed)
 {
     size_t length = length_of(name);
     struct fini__kept **link = &s->first;
-    while (*link && ((*link)->name_length != length || memcmp((*link)->bytes, name, length) != 0))
+    for (*passed = 0; *link && !has_name(*link, name, length); ++*passed)
         link = &(*link)->next;
     return link;
 }
@@ -80,10 +86,10 @@ static void forget(struct fini__kept *kept)
 
 static int put_locked(struct fini__shared *s, const char *name, struct fini__kept *made)
 {
-    struct fini__kept **link = find_kept(s, name);
-    if (!*link && s->kept_count >= KEPT_MOST)
+    unsigned passed;
+    struct fini__kept **link = find_kept(s, name, &passed);
+    if (!*link && passed >= KEPT_MOST)
         return FINI_EAGAIN;
-    s->kept_count += !*link;
     forget(replace(link, made));
     return FINI_OK;
 }
@@ -107,10 +113,10 @@ static int delete_kept(struct fini__shared *s, const char *name)
 {
     if (!fini__lock_take(&s->lock))
         return FINI_EDEADLK;
-    struct fini__kept **link = find_kept(s, name), *old = *link;
+    unsigned passed;
+    struct fini__kept **link = find_kept(s, name, &passed), *old = *link;
     if (old) {
         *link = old->next;
-        s->kept_count--;
         forget(old);
     }
     fini__lock_drop(&s->lock);
@@ -136,7 +142,8 @@ int fini_keep_put(const char *name, const void *data, size_t size)
 
 static int get_locked(struct fini__shared *s, const char *name, void *ret_data, size_t *size)
 {
-    const struct fini__kept *kept = *find_kept(s, name);
+    unsigned passed;
+    const struct fini__kept *kept = *find_kept(s, name, &passed);
     if (!kept)
         return FINI_ENOENT;
     size_t room = *size;
@@ -147,19 +154,26 @@ static int get_locked(struct fini__shared *s, const char *name, void *ret_data, 
     return FINI_OK;
 }
 
-int fini_keep_get(const char *name, void *ret_data, size_t *size)
+static int get_kept(const char *name, void *ret_data, size_t *size)
 {
-    int error = check_name(name);
     struct fini__shared *s = fini__shared_find();
-    if (!size || (!ret_data && *size != 0))
-        return FINI_EINVAL;
-    if (error != FINI_OK)
-        return error;
     if (!s)
         return FINI_ENOTSUP;
     if (!fini__lock_take(&s->lock))
         return FINI_EDEADLK;
-    error = get_locked(s, name, ret_data, size);
+    int error = get_locked(s, name, ret_data, size);
     fini__lock_drop(&s->lock);
+    return error;
+}
+
+int fini_keep_get(const char *name, void *ret_data, size_t *size)
+{
+    int saved = errno;
+    int error = check_name(name);
+    if (!size || (!ret_data && *size != 0))
+        error = FINI_EINVAL;
+    if (error == FINI_OK)
+        error = get_kept(name, ret_data, size);
+    errno = saved;
     return error;
 }

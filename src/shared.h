@@ -23,8 +23,7 @@ struct fini__library {
 
 struct fini__shared {
     _Atomic uint32_t format;
-    uint32_t kept_count;
-    struct fini__lock lock;       /* guards the list of keepsakes and what it leads to */
+    struct fini__lock lock; /* guards the list of keepsakes and what it leads to */
     struct fini__kept *first;
     struct fini__library libraries[FINI__LIBRARIES_MOST];
 };

@@ -448,6 +448,13 @@ void fini__platform_unload(void)
 
 /* ---- what outlives the image ----------------------------------------------------------------- */
 
+/* The image's own constructors can ask before ours has looked for the record. */
+static struct process *published_process(void)
+{
+    fini__platform_process();
+    return process && process->published ? process : NULL;
+}
+
 /* The keys of another namespace's libc are left with that one. Two images that make the place for
  * them at once leave keys that nobody finds. */
 static struct fini__thread_ends *own_libc_ends(void)
@@ -456,8 +463,10 @@ static struct fini__thread_ends *own_libc_ends(void)
     struct fini__thread_ends *ends = recall_record(bindtextdomain, name);
     if (!ends) {
         ends = fini__platform_map(sizeof *ends);
-        if (ends && !publish_record(bindtextdomain, name, ends))
+        if (ends && !publish_record(bindtextdomain, name, ends)) {
+            fini__platform_unmap(ends, sizeof *ends);
             ends = NULL;
+        }
     }
     return ends;
 }
@@ -466,12 +475,30 @@ struct fini__thread_ends *fini__record_thread_ends(bool main_libc_ends)
 {
     if (!main_libc_ends)
         return own_libc_ends();
-    return process && process->published ? &process->ends : NULL;
+    struct process *p = published_process();
+    return p ? &p->ends : NULL;
 }
 
 void *fini__platform_shared(void)
 {
-    return process && process->published ? (char *)process + SHARED_AT : NULL;
+    struct process *p = published_process();
+    return p ? (char *)p + SHARED_AT : NULL;
+}
+
+bool fini__in_finalizer(const void *frame)
+{
+    return fini__stack_has_finalizer(frame, constructors_called_from);
+}
+
+/* Where the linker puts this image's ELF header, if it is mapped. */
+extern const ElfW(Ehdr) __ehdr_start FINI_WEAK __attribute__((visibility("hidden")));
+
+/* A static program can load libraries too, with a loader that has no record of what it loads: to
+ * them it looks as if there were none. The kernel says where the program is. */
+static bool in_static_program(void)
+{
+    const ElfW(Ehdr) *header = &__ehdr_start;
+    return !header || (uintptr_t)header + header->e_phoff == getauxval(AT_PHDR);
 }
 
 /* Linked with -z nodelete it is as good as pinned. */
@@ -480,7 +507,7 @@ unsigned fini__platform_traits(void)
     struct fini__object own;
     unsigned traits = at_startup ? FINI_AT_STARTUP : 0;
     if (!fini__has_loader())
-        return FINI_AT_STARTUP | FINI_IN_PROGRAM;
+        return in_static_program() ? FINI_AT_STARTUP | FINI_IN_PROGRAM : 0;
     if (!fini__own_object(&own))
         return traits;
     if (fini__is_program(own.map))

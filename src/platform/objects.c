@@ -22,20 +22,33 @@
 #include "objects.h"
 
 extern __typeof__(_r_debug) _r_debug FINI_WEAK;
+extern ElfW(Dyn) _DYNAMIC[] FINI_WEAK __attribute__((visibility("hidden")));
+
+/* In a program that is not position independent a linker that does not look into ld.so (lld; GNU
+ * with --allow-shlib-undefined, as Meson asks) takes the weak name for NULL. The loader leaves the
+ * same address in the program's own dynamic section. */
+static const struct r_debug *loader(void)
+{
+    const struct r_debug *volatile named = &_r_debug;
+    const ElfW(Dyn) *entry = named || !_DYNAMIC ? NULL : _DYNAMIC;
+    while (entry && entry->d_tag != DT_DEBUG)
+        entry = entry->d_tag == DT_NULL ? NULL : entry + 1;
+    return entry ? (const struct r_debug *)entry->d_un.d_ptr : named;
+}
 
 bool fini__has_loader(void)
 {
-    return &_r_debug && _r_debug.r_ldbase != 0;
+    return loader() && loader()->r_ldbase != 0;
 }
 
 bool fini__is_loader(const struct link_map *map)
 {
-    return map && map->l_addr == _r_debug.r_ldbase;
+    return map && loader() && map->l_addr == loader()->r_ldbase;
 }
 
 bool fini__is_program(const struct link_map *map)
 {
-    return map == _r_debug.r_map;
+    return loader() && map == loader()->r_map;
 }
 
 /* ---- by address ------------------------------------------------------------------------------ */
@@ -115,7 +128,7 @@ bool fini__own_libc(struct fini__object *ret)
 
 /* From libc, which stands near the beginning of the list. In a program that is not position
  * independent the address of sigfillset can be the program's own. */
-bool fini__in_main_namespace(void)
+static bool look_for_namespace(void)
 {
     struct fini__object libc;
     if (!fini__own_libc(&libc))
@@ -124,6 +137,15 @@ bool fini__in_main_namespace(void)
     while (first->l_prev)
         first = first->l_prev;
     return fini__is_program(first);
+}
+
+/* Asked first by a constructor, under the loader's lock: the list may change later. */
+bool fini__in_main_namespace(void)
+{
+    static enum { NOT_KNOWN, MAIN, OTHER } which;
+    if (which == NOT_KNOWN)
+        which = look_for_namespace() ? MAIN : OTHER;
+    return which == MAIN;
 }
 
 bool fini__is_immortal(const struct link_map *map)
@@ -278,8 +300,9 @@ uintptr_t fini__function_in(const struct link_map *map, const char *name, uintpt
  * that no lock is needed. */
 uintptr_t fini__main_function(const char *name, uintptr_t *ret_size)
 {
+    const struct link_map *map = loader() ? loader()->r_map : NULL;
     uintptr_t function = 0;
-    for (const struct link_map *map = _r_debug.r_map; map && function == 0; map = map->l_next)
+    for (; map && function == 0; map = map->l_next)
         function = fini__function_in(map, name, ret_size);
     return function;
 }
@@ -288,6 +311,17 @@ fini__code *fini__main_code(const char *name)
 {
     uintptr_t size;
     return (fini__code *)fini__main_function(name, &size);
+}
+
+/* Before glibc 2.34 some are in libraries beside libc; in the main namespace they are found all the
+ * same. */
+fini__code *fini__own_code(const char *name)
+{
+    uintptr_t size;
+    struct fini__object libc;
+    if (fini__in_main_namespace())
+        return fini__main_code(name);
+    return fini__own_libc(&libc) ? (fini__code *)fini__function_in(libc.map, name, &size) : NULL;
 }
 
 bool fini__is_allocator(const struct link_map *map)

@@ -58,6 +58,9 @@ FINI_INTERNAL uintptr_t fini__main_function(const char *name, uintptr_t *ret_siz
 typedef void fini__code(void);
 FINI_INTERNAL fini__code *fini__main_code(const char *name);
 
+/* The same in this image's own namespace. */
+FINI_INTERNAL fini__code *fini__own_code(const char *name);
+
 /* The object has functions that allocate, and is neither the program nor a libc: any of its
  * functions may be part of them, or one that they have jumped to. */
 FINI_INTERNAL bool fini__is_allocator(const struct link_map *map);

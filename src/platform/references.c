@@ -25,35 +25,48 @@
 #include "references.h"
 #include "stack.h"
 
-/* A static program may lack them; before glibc 2.34 they are in libraries of their own, which a
- * process that loads images at run time has. */
-extern __typeof__(dlopen) dlopen FINI_WEAK;
-extern __typeof__(dlclose) dlclose FINI_WEAK;
-extern __typeof__(pthread_key_create) pthread_key_create FINI_WEAK;
-extern __typeof__(pthread_getspecific) pthread_getspecific FINI_WEAK;
-extern __typeof__(pthread_setspecific) pthread_setspecific FINI_WEAK;
-
 static bool never_unloaded(void)
 {
     return fini__platform_traits() != 0;
 }
 
-/* A library can have been linked with the name of another as its soname. */
-int fini__platform_refer(void **ret)
+typedef __typeof__(dlopen) dlopen_fn;
+typedef __typeof__(dlclose) dlclose_fn;
+
+/* A library can have been linked with the name of another as its soname. The two functions are
+ * looked for here because each name that the image asks for is looked up at each of its loads. */
+static int open_again(const struct link_map *own)
+{
+    dlopen_fn *open = (dlopen_fn *)fini__own_code("dlopen");
+    dlclose_fn *close = (dlclose_fn *)fini__own_code("dlclose");
+    if (!open || !close)
+        return FINI_ENOTSUP;
+    void *reference = open(own->l_name, RTLD_NOW | RTLD_NOLOAD);
+    if (reference && reference != own)
+        close(reference);
+    return reference == own ? FINI_OK : FINI_ESYSTEM;
+}
+
+/* Destructors of the image that run before libfini's finalizer (linked later, on glibc): dlopen
+ * would say that all is well, and then the loader, which has decided, unmaps the image. */
+FINI_NOINLINE static int refer_to(const struct link_map **ret)
 {
     struct fini__object own;
-    void *reference = NULL;
-    if (!never_unloaded()) {
-        if (!dlopen || !dlclose || !fini__own_object(&own))
-            return FINI_ENOTSUP;
-        reference = dlopen(own.map->l_name, RTLD_NOW | RTLD_NOLOAD);
-        if (reference && reference != own.map)
-            dlclose(reference);
-        if (reference != own.map)
-            return FINI_ESYSTEM;
-    }
-    *ret = reference;
-    return FINI_OK;
+    if (!fini__own_object(&own))
+        return FINI_ENOTSUP;
+    if (fini__in_finalizer(FINI_FRAME()))
+        return FINI_EFINALIZING;
+    *ret = own.map;
+    return open_again(own.map);
+}
+
+int fini__platform_refer(void **ret)
+{
+    const struct link_map *own = NULL;
+    int error = never_unloaded() ? FINI_OK : refer_to(&own);
+    if (error == FINI_OK)
+        *ret = (void *)(uintptr_t)own;
+    return error;
 }
 
 /* ---- until the thread has ended -------------------------------------------------------------- */
@@ -61,7 +74,7 @@ int fini__platform_refer(void **ret)
 /* The thread keys of the libc that ends this thread. */
 struct ending {
     struct fini__thread_ends *ends;
-    int (*close)(void *); /* dlclose */
+    dlclose_fn *close;
     __typeof__(pthread_key_create) *create;
     __typeof__(pthread_getspecific) *get;
     __typeof__(pthread_setspecific) *set;
@@ -83,14 +96,14 @@ static int find_ending(struct ending *ret)
 {
     bool own = ended_by_own_libc();
     bool main_namespace = !own || fini__in_main_namespace();
-    *ret = (struct ending){fini__record_thread_ends(main_namespace), dlclose, pthread_key_create,
-                           pthread_getspecific, pthread_setspecific};
-    if (!own) {
-        ret->close = (int (*)(void *))fini__main_code("dlclose");
-        ret->create = (__typeof__(ret->create))fini__main_code("pthread_key_create");
-        ret->get = (__typeof__(ret->get))fini__main_code("pthread_getspecific");
-        ret->set = (__typeof__(ret->set))fini__main_code("pthread_setspecific");
-    }
+    fini__code *(*find)(const char *) = own ? fini__own_code : fini__main_code;
+    *ret = (struct ending){
+        .ends = fini__record_thread_ends(main_namespace),
+        .close = (dlclose_fn *)find("dlclose"),
+        .create = (__typeof__(ret->create))find("pthread_key_create"),
+        .get = (__typeof__(ret->get))find("pthread_getspecific"),
+        .set = (__typeof__(ret->set))find("pthread_setspecific"),
+    };
     if (!ret->close || !ret->create || !ret->get || !ret->set)
         return FINI_ENOTSUP;
     return ret->ends ? FINI_OK : FINI_ENOMEM;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Where the image keeps its references to itself when a thread is to end them (references.c).
+ * What references.c asks of glibc.c: where the references are that a thread is to end, and whether
+ * it is too late for more.
  */
 #ifndef FINI_REFERENCES_H
 #define FINI_REFERENCES_H
@@ -21,5 +22,9 @@ struct fini__thread_ends {
 
 /* The ones that all images of this namespace share, or of the main one; NULL: there are none. */
 FINI_INTERNAL struct fini__thread_ends *fini__record_thread_ends(bool main_namespace);
+
+/* A finalizer of this image is known to be on the stack. `frame` as for
+ * fini__platform_see_around. */
+FINI_INTERNAL bool fini__in_finalizer(const void *frame);
 
 #endif

@@ -378,6 +378,17 @@ static bool main_has_begun(enum found end, const struct trail *trail, const stru
            libc_start_is_further_out(w->sp);
 }
 
+/* The loader calls constructors of start-up images from its own entry, which has no unwind table in
+ * glibc 2.36; all others, from within dlopen or what libc has in its place. */
+static bool is_startup(enum found end, const struct trail *trail, uintptr_t pc)
+{
+    struct fini__object object;
+    bool from_entry = end == LOST && fini__object_at(pc - 1, &object) &&
+                      fini__is_loader(object.map);
+    return trail->in_loader && !trail->unload && !trail->caught &&
+           (end == OUTERMOST || from_entry);
+}
+
 static struct fini__stack_view view_from(struct walk w)
 {
     struct trail trail = {.unload = false};
@@ -390,8 +401,7 @@ static struct fini__stack_view view_from(struct walk w)
                                      .by_unload = trail.unload,
                                      .by_exit = trail.exit && !trail.unload,
                                      .exit = trail.exit,
-                                     .startup = end == OUTERMOST && trail.in_loader &&
-                                                !trail.unload,
+                                     .startup = is_startup(end, &trail, w.pc),
                                      .outermost = end == OUTERMOST ? trail.last : 0,
                                      .loader_pc = trail.loader_pc,
                                      .main_has_begun = main_has_begun(end, &trail, &w)};
@@ -408,8 +418,8 @@ static bool is_in_loader(uintptr_t pc)
     return fini__object_at(pc - 1, &object) && fini__is_loader(object.map);
 }
 
-/* The program's entry point, _start, has called __libc_start_main: three words below what the kernel
- * left for it. ld.so, before, has other things there. */
+/* The program's entry point, _start, has called __libc_start_main: three words below what the
+ * kernel left for it. ld.so, before, has other things there. */
 static bool program_has_started(void)
 {
     uintptr_t entry = getauxval(AT_ENTRY), stack = end_of_main_stack();
@@ -492,22 +502,38 @@ static bool is_finalizer_frame(const struct link_map *own, uintptr_t function, u
                                                   called_through_register(caller)));
 }
 
-struct fini__stack_view fini__stack_view_around(const void *frame, uintptr_t constructors)
+/* FOUND: the walk stands at the call of the finalizer. LOST: at a function of the image that has no
+ * unwind table. */
+static enum found find_finalizer(struct walk *w, uintptr_t constructors)
 {
-    struct walk w = walk_from(frame);
     struct fini__object own;
     bool found = fini__own_object(&own);
     for (unsigned n = 0; found && n < FRAMES_MOST; n++) {
         uintptr_t function = 0;
-        if (!fini__object_has(&own, w.pc - 1))
-            found = walk_look(&w) == FOUND;
-        else if (!read_frame(w.pc, &w.frame, &function))
-            return scan(&w, constructors);
-        found = found && !w.frame.outermost && walk_up(&w);
-        if (found && function != 0 && is_finalizer_frame(own.map, function, w.pc, constructors))
-            return view_from(w);
+        if (!fini__object_has(&own, w->pc - 1))
+            found = walk_look(w) == FOUND;
+        else if (!read_frame(w->pc, &w->frame, &function))
+            return LOST;
+        found = found && !w->frame.outermost && walk_up(w);
+        if (found && function != 0 && is_finalizer_frame(own.map, function, w->pc, constructors))
+            return FOUND;
     }
-    return (struct fini__stack_view){.finalizer = false};
+    return OUTERMOST;
+}
+
+struct fini__stack_view fini__stack_view_around(const void *frame, uintptr_t constructors)
+{
+    struct walk w = walk_from(frame);
+    enum found found = find_finalizer(&w, constructors);
+    if (found == LOST)
+        return scan(&w, constructors);
+    return found == FOUND ? view_from(w) : (struct fini__stack_view){.finalizer = false};
+}
+
+bool fini__stack_has_finalizer(const void *frame, uintptr_t constructors)
+{
+    struct walk w = walk_from(frame);
+    return find_finalizer(&w, constructors) == FOUND;
 }
 
 /* ---- through a signal handler ---------------------------------------------------------------- */

@@ -49,6 +49,9 @@ FINI_INTERNAL struct fini__stack_view fini__stack_view_from_constructor(const vo
 FINI_INTERNAL struct fini__stack_view fini__stack_view_around(const void *frame,
                                                               uintptr_t constructors);
 
+/* The same question alone, and never a false yes: in an image without unwind tables it is no. */
+FINI_INTERNAL bool fini__stack_has_finalizer(const void *frame, uintptr_t constructors);
+
 /* Further out, a signal handler has interrupted a function of malloc, which may hold its locks. */
 FINI_INTERNAL bool fini__stack_interrupts_malloc(const void *frame);
 

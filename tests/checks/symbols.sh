@@ -6,13 +6,12 @@
 
 # What fini.c may ask for. Each is in libc since glibc 2.17, or weak in fini.c. A name more here is
 # a decision: does it exist in old glibc, in a static program, and may it be called there?
-libc='bindtextdomain _dl_find_object __libc_single_threaded __cxa_atexit __cxa_finalize
-__cxa_thread_atexit_impl __errno_location free getauxval malloc mmap pthread_setcancelstate _r_debug
-secure_getenv sigfillset syscall memcmp memcpy memset strlen bcmp
-dlopen dlclose pthread_getspecific pthread_key_create pthread_setspecific'
+libc='bindtextdomain _dl_find_object __libc_stack_end __libc_single_threaded
+__cxa_atexit __cxa_finalize __cxa_thread_atexit_impl __errno_location free getauxval malloc mmap
+pthread_setcancelstate _r_debug secure_getenv sigfillset syscall memcmp memcpy memset strlen bcmp'
 # What compilers and start files add.
-added='_GLOBAL_OFFSET_TABLE_ __stack_chk_fail _ITM_deregisterTMCloneTable
-_ITM_registerTMCloneTable __gmon_start__ __dso_handle'
+added='_DYNAMIC _GLOBAL_OFFSET_TABLE_ __stack_chk_fail _ITM_deregisterTMCloneTable
+_ITM_registerTMCloneTable __gmon_start__ __dso_handle __ehdr_start'
 
 object() {
     compiler=$1
@@ -123,7 +122,7 @@ case_these_are_weak() {
     object gcc -O2
     for name in bindtextdomain _dl_find_object __libc_single_threaded \
         __cxa_thread_atexit_impl \
-        _r_debug dlopen dlclose pthread_key_create; do
+        _r_debug __libc_stack_end; do
         nm -u "$work/fini.o" | grep -qxE " *w $name" || fail "not weak: $name"
     done
 }

@@ -221,6 +221,8 @@ int fini__platform_refer(void **ret)
 int fini__platform_unrefer_later(void *reference)
 {
     note("unrefer");
+    if (fake.on_unrefer)
+        fake.on_unrefer();
     if (fake.refuses != FINI_OK || reference != &fake)
         return fake.refuses != FINI_OK ? fake.refuses : FINI_EINVAL;
     fake.references--;
@@ -245,13 +247,17 @@ void *fini__platform_shared(void)
 void *fini__platform_map(size_t size)
 {
     note("map");
-    return fake.dead & FAKE_MAP ? NULL : calloc(1, size);
+    if (fake.dead & FAKE_MAP)
+        return NULL;
+    fake.maps++;
+    return calloc(1, size);
 }
 
 void fini__platform_unmap(void *pages, size_t size)
 {
     (void)size;
     note("unmap");
+    fake.maps--;
     free(pages);
 }
 

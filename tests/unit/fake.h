@@ -32,7 +32,8 @@ struct fake {
     unsigned traits;
     int refuses; /* what references answer, if not FINI_OK */
     bool forget_shared; /* the shared memory is to be as in a new process */
-    void (*on_refer)(void); /* what other threads do meanwhile */
+    void (*on_refer)(void);   /* what other threads do meanwhile... */
+    void (*on_unrefer)(void); /* ... and during unrefer_later */
     void (*on_pause)(unsigned round);  /* what other threads do while this one waits */
     void (*on_own_handlers)(void);     /* the image's own atexit handlers */
     void (*on_unload)(void);
@@ -40,6 +41,7 @@ struct fake {
     bool watched, early_armed, resume_armed, mapped, finalized;
     unsigned pauses;
     int references;
+    int maps; /* mapped and not unmapped */
     char log[1024];     /* the calls that matter, each followed by a space */
     char printed[1024];
 };

@@ -11,6 +11,10 @@ void inside_reset(void)
     memset(&hooks, 0, sizeof hooks);
     memset(&settings, 0, sizeof settings);
     memset(&ending, 0, sizeof ending);
+    memset(&holds_lock, 0, sizeof holds_lock);
+    atomic_store(&pinned, false);
+    generation = 0;
+    counted = false;
     hooks.file = &hooks.first;
     hooks.lock.process = FINI_LOCK_UNUSED;
     hooks.lock.forked = forget_other_threads;
@@ -20,6 +24,11 @@ void inside_reset(void)
 struct fini__lock *inside_lock(void)
 {
     return &hooks.lock;
+}
+
+struct fini__lock *inside_holds_lock(void)
+{
+    return &holds_lock;
 }
 
 bool inside_whole(void)

@@ -381,7 +381,7 @@ static struct fini__stack_view look_around(const void *frame)
 {
     struct fini__stack_view view = {.main_has_begun = !fini__has_loader()};
     if (fini__has_loader())
-        view = fini__stack_view_from_constructor(frame);
+        view = fini__stack_view_from(frame);
     at_startup = view.startup;
     if (view.exit)
         fini__platform_set_exiting();

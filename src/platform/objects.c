@@ -142,10 +142,10 @@ static bool look_for_namespace(void)
 /* Asked first by a constructor, under the loader's lock: the list may change later. */
 bool fini__in_main_namespace(void)
 {
-    static enum { NOT_KNOWN, MAIN, OTHER } which;
-    if (which == NOT_KNOWN)
-        which = look_for_namespace() ? MAIN : OTHER;
-    return which == MAIN;
+    static char answer; /* y, n; 0: not known yet */
+    if (answer == 0)
+        answer = look_for_namespace() ? 'y' : 'n';
+    return answer == 'y';
 }
 
 bool fini__is_immortal(const struct link_map *map)
@@ -328,7 +328,8 @@ bool fini__is_allocator(const struct link_map *map)
 {
     uintptr_t size;
     return !fini__is_program(map) && fini__function_in(map, "malloc", &size) != 0 &&
-           fini__function_in(map, "exit", &size) == 0;
+           fini__function_in(map, "exit", &size) == 0 &&
+           fini__function_in(map, "sigaction", &size) == 0;
 }
 
 #else

@@ -61,8 +61,9 @@ FINI_INTERNAL fini__code *fini__main_code(const char *name);
 /* The same in this image's own namespace. */
 FINI_INTERNAL fini__code *fini__own_code(const char *name);
 
-/* The object has functions that allocate, and is neither the program nor a libc: any of its
- * functions may be part of them, or one that they have jumped to. */
+/* The object has functions that allocate, and is not the program, a libc or the run-time library of
+ * a sanitizer, which have much else: any of its functions may be part of them, or one that they
+ * have jumped to. */
 FINI_INTERNAL bool fini__is_allocator(const struct link_map *map);
 
 /* One of the object's .fini_array functions begins at this address. */

@@ -20,18 +20,13 @@
 
 #include <errno.h>
 #include <linux/futex.h>
-#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "../platform.h"
 #include "objects.h"
 #include "stack.h"
-
-/* Exported by ld.so; no header declares it. */
-extern void *__libc_stack_end FINI_WEAK;
 
 static const struct fini__unwind_registers x86_64 = {
     .frame_pointer = 6, .stack_pointer = 7, .return_address = 16};
@@ -265,30 +260,22 @@ static bool still_readable(uintptr_t at, bool first)
     return (!first && at % 4096 != 0) || readable(at);
 }
 
-/* How far to look for a return address, in bytes of stack. */
-enum { FURTHER_MOST = 0x10000 };
-
-/* The place of the first return address into a function; its call may be its last instruction.
- * `end`: there is none; 0: the memory ends before. We are told the function's size and not its end:
- * that is such an address, and would be found where an earlier walk has left it (seen). */
-static uintptr_t find_return(uintptr_t begin, uintptr_t size, uintptr_t at, uintptr_t end)
-{
-    for (bool first = true; at < end; at += sizeof at, first = false) {
-        if (!still_readable(at, first))
-            return 0;
-        if (word_at(at) - begin - 1 < size)
-            return at;
-    }
-    return end;
-}
+/* How far to look for a function beyond a frame without unwind tables, in words of stack. Only
+ * there: it reads what nobody has written, which valgrind reports, and asks the kernel. */
+enum { FURTHER_MOST = 8192 };
 
 /* For functions that never return: a return address into one is live wherever on the stack it
- * stands. */
+ * stands; its call may be its last instruction. We are told the function's size and not its end:
+ * that is such an address, and would be found where an earlier walk has left it (seen). */
 static bool is_further_out(uintptr_t begin, uintptr_t size, uintptr_t at)
 {
-    uintptr_t end = at + FURTHER_MOST;
-    uintptr_t found = begin != 0 ? find_return(begin, size, at, end) : 0;
-    return found != 0 && found != end;
+    for (unsigned n = 0; begin != 0 && n < FURTHER_MOST; n++, at += sizeof at) {
+        if (!still_readable(at, n == 0))
+            return false;
+        if (word_at(at) - begin - 1 < size)
+            return true;
+    }
+    return false;
 }
 
 /* Lost above an unload, in a host without unwind tables. */
@@ -308,45 +295,6 @@ static bool libc_start_is_further_out(uintptr_t at)
     return is_further_out(fini__main_function("__libc_start_main", &size), size, at);
 }
 
-static uintptr_t end_of_main_stack(void)
-{
-    return &__libc_stack_end ? (uintptr_t)__libc_stack_end : 0;
-}
-
-/* Where this thread's stack ends, if it is near: glibc keeps the thread's own data there. */
-static uintptr_t near_end_of_stack(uintptr_t at)
-{
-    uintptr_t ends[] = {end_of_main_stack(), fini__platform_thread()};
-    for (unsigned n = 0; n < 2; n++)
-        if (ends[n] > at && ends[n] - at <= FURTHER_MOST)
-            return ends[n];
-    return 0;
-}
-
-/* The program's exit(); its address is looked up once a process. */
-static uintptr_t programs_exit(uintptr_t *ret_size)
-{
-    uintptr_t begin = memory ? atomic_load(&memory->exit_begin) : 0;
-    *ret_size = memory ? atomic_load(&memory->exit_size) : 0;
-    if (begin != 0 && *ret_size != 0)
-        return begin;
-    begin = fini__main_function("exit", ret_size);
-    if (memory) {
-        atomic_store(&memory->exit_begin, begin);
-        atomic_store(&memory->exit_size, *ret_size);
-    }
-    return begin;
-}
-
-/* Most often the whole rest of the stack is looked through sooner than it is walked, and the answer
- * is no. Else the walk decides. */
-static bool exit_is_surely_absent(uintptr_t at)
-{
-    uintptr_t size, end = near_end_of_stack(at);
-    uintptr_t begin = end != 0 && fini__in_main_namespace() ? programs_exit(&size) : 0;
-    return begin != 0 && find_return(begin, size, at, end) == end;
-}
-
 static enum found follow(struct walk *w, struct trail *trail)
 {
     for (unsigned n = 0; n < FRAMES_MOST; n++) {
@@ -357,7 +305,7 @@ static enum found follow(struct walk *w, struct trail *trail)
         }
         if (found != LOST && w->pc != 0)
             note_frame(trail, w);
-        if (trail->exit || (trail->unload && trail->at == w->pc && exit_is_surely_absent(w->sp)))
+        if (trail->exit)
             return FOUND;
         if (found != FOUND || !walk_up(w))
             return found == OUTERMOST ? OUTERMOST : LOST;
@@ -416,22 +364,6 @@ static bool is_in_loader(uintptr_t pc)
 {
     struct fini__object object;
     return fini__object_at(pc - 1, &object) && fini__is_loader(object.map);
-}
-
-/* The program's entry point, _start, has called __libc_start_main: three words below what the
- * kernel left for it. ld.so, before, has other things there. */
-static bool program_has_started(void)
-{
-    uintptr_t entry = getauxval(AT_ENTRY), stack = end_of_main_stack();
-    return stack != 0 && word_at(((stack + 8) & ~(uintptr_t)15) - 24) - entry - 1 < 64;
-}
-
-struct fini__stack_view fini__stack_view_from_constructor(const void *frame)
-{
-    struct walk w = walk_from(frame);
-    if (program_has_started() && is_in_loader(w.pc) && exit_is_surely_absent(w.sp))
-        return (struct fini__stack_view){.loader_pc = w.pc, .main_has_begun = true};
-    return view_from(w);
 }
 
 /* ---- from anywhere --------------------------------------------------------------------------- */

@@ -6,7 +6,7 @@
 
 # What fini.c may ask for. Each is in libc since glibc 2.17, or weak in fini.c. A name more here is
 # a decision: does it exist in old glibc, in a static program, and may it be called there?
-libc='bindtextdomain _dl_find_object __libc_stack_end __libc_single_threaded
+libc='bindtextdomain _dl_find_object __libc_single_threaded
 __cxa_atexit __cxa_finalize __cxa_thread_atexit_impl __errno_location free getauxval malloc mmap
 pthread_setcancelstate _r_debug secure_getenv sigfillset syscall memcmp memcpy memset strlen bcmp'
 # What compilers and start files add.
@@ -122,7 +122,7 @@ case_these_are_weak() {
     object gcc -O2
     for name in bindtextdomain _dl_find_object __libc_single_threaded \
         __cxa_thread_atexit_impl \
-        _r_debug __libc_stack_end; do
+        _r_debug; do
         nm -u "$work/fini.o" | grep -qxE " *w $name" || fail "not weak: $name"
     done
 }

@@ -38,7 +38,8 @@ case_clang() # timeout=60
 }
 
 # As the first header of all, and twice.
-case_alone() {
+case_alone() # timeout=60
+{
     printf '#include "fini.h"\n#include "fini.h"\nint unused;\n' >"$work/alone.c"
     for compiler in gcc clang; do
         # shellcheck disable=SC2086

@@ -92,15 +92,18 @@ caught() {
     refused "$1" "$2" "$work/copy"
 }
 
-case_above_the_platform() {
+case_above_the_platform() # timeout=60
+{
     check_above "$source"
 }
 
-case_below_the_platform() {
+case_below_the_platform() # timeout=60
+{
     check_below "$source"
 }
 
-case_violations_above_are_caught() {
+case_violations_above_are_caught() # timeout=60
+{
     header='a header that is not of ISO C'
     condition='a condition above the platform page'
     include='an include across layers'
@@ -120,7 +123,8 @@ case_violations_above_are_caught() {
     caught 'a computed include' check_above '#include HEADER' src/hooks.c
 }
 
-case_violations_below_are_caught() {
+case_violations_below_are_caught() # timeout=60
+{
     name="a system's name outside select.h"
     caught 'the platform knows the core' check_below '#include "../core.h"' src/platform/glibc.c
     caught "$name" check_below '#ifdef __linux__' src/platform/glibc.c
@@ -129,7 +133,8 @@ case_violations_below_are_caught() {
     caught 'platform.h is more than a page' check_below "$(seq 160)" src/platform.h
 }
 
-case_a_clean_copy_passes() {
+case_a_clean_copy_passes() # timeout=60
+{
     copy_with '/* nothing */' src/hooks.c
     check_above "$work/copy"
     check_below "$work/copy"

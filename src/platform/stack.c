@@ -291,8 +291,8 @@ static bool exit_is_further_out(uintptr_t unload, uintptr_t at)
 /* It begins by registering the loader's finalizer. */
 static bool libc_start_is_further_out(uintptr_t at)
 {
-    uintptr_t size = 0;
-    return is_further_out(fini__main_function("__libc_start_main", &size), size, at);
+    uintptr_t size = 0, begin = fini__main_function("__libc_start_main", &size);
+    return is_further_out(begin, size, at);
 }
 
 static enum found follow(struct walk *w, struct trail *trail)

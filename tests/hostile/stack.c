@@ -20,7 +20,6 @@
 #include "../hooks/plugin.h"
 #include "harness.h"
 #include "life.h"
-#include "open.h"
 
 enum { STACK = 256 << 10, PAINT = 0xa5, STACK_MORE = 16 << 10 };
 
@@ -149,7 +148,7 @@ CASE(signal_inside_exit, .expect = "right\n")
     unload_in_newer_handler(run_on_signal, FINI_UNLOAD_AT_EXIT);
 }
 
-OPEN_CASE(signal_stack_inside_exit, .expect = "right\n")
+CASE(signal_stack_inside_exit, .expect = "right\n")
 {
     unload_in_newer_handler(run_on_signal_stack, FINI_UNLOAD_AT_EXIT);
 }

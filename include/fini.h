@@ -125,6 +125,8 @@ enum {
      * library loaded at start-up, hooks added before main() has begun (at file scope, say) run with
      * the FINI_ON_EXIT hooks instead, unless one is added later too. So they do where the platform
      * has no such moment, or no memory for a handler, and those after one that calls exit().
+     * On glibc two entries in libc's list of handlers, 33 bytes each, stay behind for each image
+     * with such a hook that is unloaded while a newer handler is registered (overlapped reloads).
      * If another thread unloads the image meanwhile, the unload waits until the hook has returned:
      * such a hook must not wait for the loader, nor unload its own image. */
     FINI_ON_EXIT_BEGIN = 8
@@ -197,7 +199,8 @@ FINI_API int fini_remove(struct fini_hook *hook);
  * hooks: the first for FINI_UNLOAD and FINI_UNLOAD_AT_EXIT, the second for FINI_EXIT and
  * FINI_UNLOAD_AT_EXIT (and then before the first). With FINI_CLEAN_EXIT=1 the first is called for
  * FINI_EXIT too, after the second. Hidden: a handler of the program or of another
- * library is never taken for this image's. Where they are all an image uses of libfini.a, link
+ * library is never taken for this image's. In a C++ namespace write extern "C", or they are other
+ * functions. Where they are all an image uses of libfini.a, link
  * with what `pkg-config --libs fini` says (-u fini_why), or nothing brings the archive in. */
 FINI_API void fini_unload_handler(void);
 FINI_API void fini_exit_handler(void);
@@ -342,12 +345,17 @@ FINI_API unsigned fini_generation(void);
 
 /* At file scope, once in an image: who this library is, whatever its file is called.
  * FINI_LIBRARY("org.example.thing"); */
-#define FINI_LIBRARY(name)            \
-    const char *fini__library(void)   \
-    {                                 \
-        return (name);                \
-    }                                 \
-    struct fini_hook
+#define FINI_LIBRARY(name)                     \
+    FINI__C const char *fini__library(void)    \
+    {                                          \
+        return (name);                         \
+    }                                          \
+    typedef char fini__library_named
+#ifdef __cplusplus
+#define FINI__C extern "C" /* in a namespace, too */
+#else
+#define FINI__C
+#endif
 FINI_API const char *fini__library(void);
 
 /* ---- environment --------------------------------------------------------------------------
@@ -368,13 +376,12 @@ FINI_API void fini__hook_add_file(struct fini_hook *hook);
  * constructor of the image can call exit(). */
 #define FINI__HOOK(fn, arg, when, n) FINI__HOOK_N(fn, arg, when, n)
 #define FINI__HOOK_N(fn, arg, when, n)                                                            \
-    typedef char fini__bad_when_##n[FINI__WHEN_OK(when) ? 1 : -1];                                \
     static struct fini_hook fini__hook_##n = {(fn), (arg), (when), 0, (n), __FILE__, NULL, NULL}; \
     __attribute__((constructor(101))) static void fini__hook_added_##n(void)                      \
     {                                                                                             \
         fini__hook_add_file(&fini__hook_##n);                                                     \
     }                                                                                             \
-    struct fini_hook
+    typedef char fini__bad_when_##n[FINI__WHEN_OK(when) ? 1 : -1]
 #define FINI__WHEN_OK(when) (((when) & 11) != 0 && ((when) & ~15) == 0)
 
 #ifdef __cplusplus

@@ -61,6 +61,11 @@ uintptr_t fini__platform_process(void)
     return 1;
 }
 
+bool fini__platform_can_be_early(void)
+{
+    return false;
+}
+
 void fini__platform_early_exit(void)
 {
 }
@@ -135,6 +140,11 @@ uintptr_t fini__platform_thread(void)
 bool fini__platform_alone(void)
 {
     return false;
+}
+
+bool fini__platform_is_forker(void)
+{
+    return true;
 }
 
 unsigned long fini__platform_thread_number(void)

@@ -97,4 +97,14 @@ case_runs_in_cpp() # timeout=60
     same unload "$("$work/load" "$work/uses.so")" "$(order)"
 }
 
+case_in_a_cpp_namespace() # timeout=60
+{
+    for compiler in g++ clang++; do
+        # shellcheck disable=SC2086
+        $compiler -std=c++11 $warnings -I"$source/include" -c "$here/header/namespace.cc" \
+            -o "$work/namespace.o"
+        nm "$work/namespace.o" | grep -q ' T fini__library$' || fail 'fini__library is mangled'
+    done
+}
+
 protocol "$@"

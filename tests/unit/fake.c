@@ -119,6 +119,17 @@ uintptr_t fini__platform_process(void)
     return fake.process;
 }
 
+bool fini__platform_can_be_early(void)
+{
+    errno = ERANGE;
+    return true;
+}
+
+bool fini__platform_is_forker(void)
+{
+    return !fake.not_forker;
+}
+
 void fini__platform_early_exit(void)
 {
     note("early_exit");

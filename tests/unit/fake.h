@@ -27,6 +27,7 @@ struct fake {
     bool alone;
     uintptr_t process;
     bool exiting, clean_exit, trace;
+    bool not_forker; /* in a child: a thread that was started there */
     unsigned dead;
     const char *image_name, *library_name;
     unsigned traits;

@@ -30,6 +30,11 @@
 #define FINI_FRAME() ((const void *)__builtin_frame_address(0))
 /* As the last statement: the call before it does not replace this frame by its own. */
 #define FINI_NO_TAIL_CALL() __asm__ volatile("" ::: "memory")
+/* For what every call of a hot function goes through, although size counts more elsewhere. */
+#define FINI_ALWAYS_INLINE inline __attribute__((always_inline))
+/* A structure that is laid over another one. */
+#define FINI_MAY_ALIAS __attribute__((may_alias))
+#define FINI_LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define FINI_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 #else
 #error "libfini needs constructors and destructors as gcc and clang spell them"

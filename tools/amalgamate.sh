@@ -13,8 +13,8 @@ cp "$source/include/fini.h" "$output/fini.h.new"
 version=$(sed -n 's/^#define FINI_VERSION "\(.*\)"$/\1/p' "$source/include/fini.h")
 
 files="src/error.c src/reason.c src/lock.c src/hooks.c src/generation.c src/keep.c
-src/hold.c src/trace.c src/image.c src/platform/unwind.c src/platform/objects.c
-src/platform/stack.c src/platform/references.c src/platform/glibc.c
+src/hold.c src/gate.c src/trace.c src/image.c src/platform/unwind.c src/platform/objects.c
+src/platform/stack.c src/platform/references.c src/platform/fences.c src/platform/glibc.c
 src/platform/none.c"
 
 {

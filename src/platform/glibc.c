@@ -34,6 +34,15 @@
 #include "references.h"
 #include "stack.h"
 
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_thread_pointer)
+#define FINI_THREAD_POINTER() __builtin_thread_pointer()
+#endif
+#endif
+#ifndef FINI_THREAD_POINTER
+#define FINI_THREAD_POINTER() pthread_self()
+#endif
+
 #ifndef MADV_WIPEONFORK /* older headers; the kernel says whether it knows it */
 #define MADV_WIPEONFORK 18
 #endif
@@ -406,6 +415,12 @@ uintptr_t fini__platform_process(void)
     return number;
 }
 
+const _Atomic uintptr_t *fini__platform_process_place(void)
+{
+    fini__platform_process();
+    return main_process && main_process->forgets ? &forgotten->number : NULL;
+}
+
 /* ---- the image's life ------------------------------------------------------------------------ */
 
 static bool at_startup;
@@ -537,9 +552,10 @@ const char *fini__platform_library_name(void)
 
 /* ---- small things ---------------------------------------------------------------------------- */
 
+/* What pthread_self says, without a call: gates ask at every entry. */
 uintptr_t fini__platform_thread(void)
 {
-    return (uintptr_t)pthread_self();
+    return (uintptr_t)FINI_THREAD_POINTER();
 }
 
 unsigned long fini__platform_thread_number(void)

@@ -33,9 +33,9 @@ condition_names() {
 }
 
 check_conditions() {
-    own='FINI_[A-Z_]+_H|FINI_H|defined|__cplusplus|__GNUC__|__clang__|__STDC_[A-Z_]+|__has_[a-z_]+'
+    own='FINI_[A-Z_]+_H|FINI_H|defined|__cplusplus|__GNUC__|__clang__|__STDC_[A-Z_]+|__has_[a-z_]+|__builtin_[a-z_]+|FINI__GATE_INLINE'
     case $1 in
-    */include/fini.h | */src/compiler.h) own="$own|_WIN32|__CYGWIN__|FINI_INTERNAL" ;;
+    */include/fini.h | */src/compiler.h) own="$own|_WIN32|__CYGWIN__|__ELF__|FINI_INTERNAL" ;;
     esac
     if condition_names "$1" | grep -vxE "$own" >&2; then
         say_bad "a condition above the platform page: $1"
@@ -73,7 +73,7 @@ check_below() {
     for file in "$1"/src/platform/*.[ch]; do
         [ "${file##*/}" = select.h ] || check_systems "$file"
     done
-    [ "$(wc -l <"$1/src/platform.h")" -le 130 ] || say_bad 'platform.h is more than a page'
+    [ "$(wc -l <"$1/src/platform.h")" -le 160 ] || say_bad 'platform.h is more than a page'
     return $bad
 }
 
@@ -126,7 +126,7 @@ case_violations_below_are_caught() {
     caught "$name" check_below '#ifdef __linux__' src/platform/glibc.c
     caught "$name" check_below '#if 1 && defined(__GLIBC__)' src/platform/none.c
     caught "$name" check_below '#ifdef __FreeBSD__' src/platform/unwind.h
-    caught 'platform.h is more than a page' check_below "$(seq 130)" src/platform.h
+    caught 'platform.h is more than a page' check_below "$(seq 160)" src/platform.h
 }
 
 case_a_clean_copy_passes() {

@@ -16,4 +16,7 @@ bool inside_whole(void);              /* every link of the list leads where it s
 unsigned inside_passes_of_others(void);
 unsigned inside_runs_of_others(void);
 
+/* Gates: places near and far. */
+enum { INSIDE_NEAR = 256, INSIDE_FAR = 1024 };
+
 #endif

@@ -30,6 +30,12 @@
 #define FINI_FRAME() ((const void *)__builtin_frame_address(0))
 /* As the last statement: the call before it does not replace this frame by its own. */
 #define FINI_NO_TAIL_CALL() __asm__ volatile("" ::: "memory")
+/* Runs once or twice in the life of an image: its size counts, not its speed. */
+#if defined(__clang__)
+#define FINI_COLD __attribute__((cold, minsize))
+#else
+#define FINI_COLD __attribute__((cold))
+#endif
 /* For what every call of a hot function goes through, although size counts more elsewhere. */
 #define FINI_ALWAYS_INLINE inline __attribute__((always_inline))
 /* A structure that is laid over another one. */

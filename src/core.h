@@ -20,10 +20,12 @@ struct fini__lock {
     void (*forked)(void);      /* cleans up what the lock guards, in a forked child; or NULL */
 };
 
-/* For `process`, before the lock is first taken: no process has this number. So a lock whose memory
- * is zero is free. */
-#define FINI_LOCK_UNUSED 0
+/* In place of a process; none has these numbers. Until the lock is taken where there may be other
+ * threads, so that one whose memory is zero is free; and while a forked child cleans up. */
+#define FINI_LOCK_UNUSED ((uintptr_t)0)
+#define FINI_LOCK_CLEANING_UP (~(uintptr_t)0)
 
+FINI_INTERNAL bool fini__lock_needed(const struct fini__lock *lock);
 FINI_INTERNAL bool fini__lock_take(struct fini__lock *lock);
 FINI_INTERNAL void fini__lock_drop(struct fini__lock *lock);
 
@@ -34,19 +36,14 @@ FINI_INTERNAL unsigned fini__reason_moments(fini_reason why, bool clean_exit);
 
 /* ---- hooks.c --------------------------------------------------------------------------------- */
 
-/* One call of a hook, for as long as it lasts; it lives on the stack that the hook runs on. */
+/* A walk over the hooks, newest first, that runs one after the other; or the call of a predefined
+ * handler. It lives on the stack that they run on. */
 struct fini__run {
-    struct fini_hook *hook; /* NULL for a predefined handler */
     fini_reason why;
-    bool abandoned; /* the hook has called exit(), and never returns */
+    bool abandoned;           /* one of them has called exit(), and never returns */
+    struct fini_hook *hook;   /* that runs now */
+    struct fini_hook *cursor; /* the next to look at */
     struct fini__run *outer;
-};
-
-/* One walk over the hooks, newest first; it lives on the stack of the thread that walks. */
-struct fini__pass {
-    unsigned moments;         /* the FINI_ON_... bits whose hooks run */
-    struct fini_hook *cursor; /* the next hook to look at */
-    struct fini__pass *outer;
 };
 
 /* Who runs hooks: the finalizer, and the handler early in exit(). Each is one thread at a time. */

@@ -112,12 +112,12 @@ static struct slot far_slots[FAR];
 static struct {
     _Atomic uint32_t far_used;  /* slots in far_slots that have an owner */
     _Atomic uint32_t far_reach; /* none is further from its hash than that */
+    _Atomic uintptr_t process;  /* slots are of this one; 0: there are none yet */
     _Atomic uint32_t undecided; /* there may be entries of the thread that forked */
     struct closer closer[CLOSERS];
 } gates;
 
-static void forget_parents_threads(void);
-static struct fini__lock fork_lock = {.process = FINI_LOCK_UNUSED, .forked = forget_parents_threads};
+static struct fini__lock fork_lock; /* held while the rest of a forked parent is tidied up */
 
 /* fini.h has no atomics, so that C++ can read it. */
 static _Atomic uint32_t *state_of(struct fini_gate *g)
@@ -230,12 +230,17 @@ static void forget_parents_threads(void)
     count_far();
 }
 
-static void judge_the_rest(void)
+/* Release: who sees the number sees what was done before. */
+static void tidy_up(uintptr_t process)
 {
     if (!fini__lock_take(&fork_lock))
         return;
-    if (atomic_load(&gates.undecided))
+    uintptr_t seen = atomic_load(&gates.process);
+    if (seen != process && seen != 0)
+        forget_parents_threads();
+    else if (atomic_load(&gates.undecided) != 0)
         judge_all();
+    atomic_store_explicit(&gates.process, process, memory_order_release);
     fini__lock_drop(&fork_lock);
 }
 
@@ -252,11 +257,9 @@ static uint32_t settle(void)
     uintptr_t process = fini__platform_process();
     if (FINI_UNLIKELY((const void *)atomic_load(&SHARED->process) == &no_process))
         find_process_place();
-    if (FINI_UNLIKELY(atomic_load(&fork_lock.process) != process) &&
-        fini__lock_take(&fork_lock))
-        fini__lock_drop(&fork_lock);
-    if (FINI_UNLIKELY(atomic_load(&gates.undecided) != 0) && fini__platform_forked_here())
-        judge_the_rest();
+    if (FINI_UNLIKELY(atomic_load_explicit(&gates.process, memory_order_acquire) != process ||
+                      (atomic_load(&gates.undecided) != 0 && fini__platform_forked_here())))
+        tidy_up(process);
     return (uint32_t)process;
 }
 

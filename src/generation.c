@@ -40,10 +40,16 @@ static uint64_t hash_of(const char *name)
     return hash ? hash : 1;
 }
 
+/* The first few places are all on the page that each copy has touched already. */
+static size_t place_of(uint64_t name, unsigned n)
+{
+    return n < 8 ? (name + n) % 32 : (name + n) % FINI__LIBRARIES_MOST;
+}
+
 static struct fini__library *find_library(struct fini__shared *s, uint64_t name)
 {
-    for (unsigned n = 0; n < FINI__LIBRARIES_MOST; n++) {
-        struct fini__library *library = &s->libraries[(name + n) % FINI__LIBRARIES_MOST];
+    for (unsigned n = 0; n < FINI__LIBRARIES_MOST + 8; n++) {
+        struct fini__library *library = &s->libraries[place_of(name, n)];
         uint64_t seen = 0;
         if (atomic_compare_exchange_strong(&library->name, &seen, name) || seen == name)
             return library;

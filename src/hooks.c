@@ -6,20 +6,22 @@
  * Leaves to others: why and when hooks run (image.c, reason.c).
  *
  * One list holds all, newest first: what fini_add added, then - from `file` on - the file-scope
- * hooks, which count as older. A pass walks it with a cursor and leaves in place what it is not
+ * hooks, which count as older. A run walks it with a cursor and leaves in place what it is not
  * for. Unlinking moves every cursor off the hook; adding moves the adder's own cursors to it, so
  * that a hook added by a hook runs next.
  *
  * The lock guards everything in `hooks`, and the private members of each added hook, and is never
- * held while a hook runs. Nothing nests inside it.
+ * held while a hook runs. Nothing nests inside it. The only thread of a process does without it
+ * but in fini_add and fini_remove, which tell by the owner that they are inside themselves: the
+ * exchange of the owner would be two thirds of what it costs to run a hook.
  *
- * exit() may come from a signal handler that interrupted the holder. Its pass then goes on
+ * exit() may come from a signal handler that interrupted the holder. Its run then goes on
  * without the lock, in the knowledge that the holder never resumes. For that, `first` and
  * fini__next form a whole list between any two stores (hence the signal fences), a hook is ADDED
- * only while it is on the list, and a pass believes only ADDED hooks. The rest (fini__link, `file`)
+ * only while it is on the list, and a run believes only ADDED hooks. The rest (fini__link, `file`)
  * may be half done; a forked child whose parent had another thread inside makes it anew (repair).
  *
- *   state        fini_add        fini_remove                pass
+ *   state        fini_add        fini_remove                run
  *   otherwise    -> ADDED        ENOENT                     -
  *   ADDED        EBUSY           -> 0                       -> STARTED, runs it
  *   STARTED      EBUSY while it  waits while another        -
@@ -47,7 +49,6 @@ static struct {
     struct {
         uintptr_t thread;
         struct fini__run *runs;
-        struct fini__pass *passes;
     } lane[FINI__LANES];
     bool sealed;            /* a finalization has begun, ... */
     unsigned sealed_for;    /* ... for these moments, ... */
@@ -57,7 +58,13 @@ static struct {
     .file = &hooks.first,
 };
 
-/* `locked`: what fini__lock_take said; false when this thread held it, below a signal handler. */
+/* False: there is nothing to let go, because this thread holds the lock already, below a signal
+ * handler, or because there is no other thread. */
+FINI_NOINLINE static bool take(void)
+{
+    return fini__lock_needed(&hooks.lock) && fini__lock_take(&hooks.lock);
+}
+
 static void let_go(bool locked)
 {
     if (locked)
@@ -78,19 +85,32 @@ static void link_at(struct fini_hook **link, struct fini_hook *hook)
     hook->fini__state = ADDED;
 }
 
+/* No run goes on with this hook, but with the next. */
+FINI_COLD FINI_NOINLINE static void leave(const struct fini_hook *hook)
+{
+    for (int n = 0; n < FINI__LANES; n++)
+        for (struct fini__run *run = hooks.lane[n].runs; run; run = run->outer)
+            if (run->cursor == hook)
+                run->cursor = hook->fini__next;
+}
+
+/* After `leave`, or where no other run can have its cursor there. */
 static void unlink_hook(struct fini_hook *hook, unsigned new_state)
 {
+    struct fini_hook *next = hook->fini__next, **link = hook->fini__link;
     hook->fini__state = new_state;
     atomic_signal_fence(memory_order_seq_cst);
-    for (int n = 0; n < FINI__LANES; n++)
-        for (struct fini__pass *pass = hooks.lane[n].passes; pass; pass = pass->outer)
-            if (pass->cursor == hook)
-                pass->cursor = hook->fini__next;
     if (hooks.file == &hook->fini__next)
-        hooks.file = hook->fini__link;
-    if (hook->fini__next)
-        hook->fini__next->fini__link = hook->fini__link;
-    *hook->fini__link = hook->fini__next;
+        hooks.file = link;
+    if (next)
+        next->fini__link = link;
+    *link = next;
+}
+
+static void withdraw(struct fini_hook *hook)
+{
+    leave(hook);
+    unlink_hook(hook, 0);
 }
 
 static bool newer_in_same_file(const struct fini_hook *a, const struct fini_hook *b)
@@ -105,7 +125,7 @@ static bool newer_in_same_file(const struct fini_hook *a, const struct fini_hook
 
 /* Behind the last newer one of its file. Link-time optimization runs the constructors of a file in
  * any order, and mixes in those of the headers it includes. */
-static struct fini_hook **place_in_file(const struct fini_hook *hook)
+FINI_COLD static struct fini_hook **place_in_file(const struct fini_hook *hook)
 {
     struct fini_hook **place = hooks.file;
     for (struct fini_hook **link = hooks.file; *link; link = &(*link)->fini__next)
@@ -116,7 +136,7 @@ static struct fini_hook **place_in_file(const struct fini_hook *hook)
 
 /* ---- who runs what --------------------------------------------------------------------------- */
 
-static struct fini__run *run_of_thread(uintptr_t thread)
+FINI_COLD FINI_NOINLINE static struct fini__run *run_of_thread(uintptr_t thread)
 {
     for (int n = 0; n < FINI__LANES; n++) {
         struct fini__run *run = hooks.lane[n].thread == thread ? hooks.lane[n].runs : NULL;
@@ -129,7 +149,8 @@ static struct fini__run *run_of_thread(uintptr_t thread)
 }
 
 /* The run of this hook, and the thread that it is in. */
-static struct fini__run *run_of_hook(const struct fini_hook *hook, uintptr_t *thread)
+FINI_COLD FINI_NOINLINE static struct fini__run *run_of_hook(const struct fini_hook *hook,
+                                                             uintptr_t *thread)
 {
     for (int n = 0; n < FINI__LANES; n++)
         for (struct fini__run *run = hooks.lane[n].runs; run; run = run->outer)
@@ -140,21 +161,27 @@ static struct fini__run *run_of_hook(const struct fini_hook *hook, uintptr_t *th
     return NULL;
 }
 
-static void begin_run(enum fini__lane lane, struct fini__run *run)
+FINI_NOINLINE static void begin_run(enum fini__lane lane, struct fini__run *run)
 {
-    hooks.lane[lane].thread = fini__platform_thread();
+    uintptr_t self = fini__platform_thread();
+    bool locked = take();
+    run->cursor = hooks.first;
     run->outer = hooks.lane[lane].runs;
     hooks.lane[lane].runs = run;
+    hooks.lane[lane].thread = self;
+    let_go(locked);
 }
 
-static void end_run(enum fini__lane lane, struct fini__run *run)
+FINI_NOINLINE static void end_run(enum fini__lane lane, struct fini__run *run)
 {
+    bool locked = take();
     if (hooks.lane[lane].runs == run)
         hooks.lane[lane].runs = run->outer;
+    let_go(locked);
 }
 
 /* A thread that the child lacks may have been anywhere in link_at and unlink_hook. */
-static void repair(void)
+FINI_COLD static void repair(void)
 {
     struct fini_hook **link = &hooks.first;
     hooks.file = NULL;
@@ -173,15 +200,13 @@ static void repair(void)
 
 /* In a forked child: the other threads do not exist there. When this thread itself is inside the
  * lock, because a signal handler forks, it will end what it has begun. */
-static void forget_other_threads(void)
+FINI_COLD static void forget_other_threads(void)
 {
     if (atomic_load_explicit(&hooks.lock.owner, memory_order_relaxed) == 0)
         repair();
     for (int n = 0; n < FINI__LANES; n++)
-        if (hooks.lane[n].thread != fini__platform_thread()) {
+        if (hooks.lane[n].thread != fini__platform_thread())
             hooks.lane[n].runs = NULL;
-            hooks.lane[n].passes = NULL;
-        }
 }
 
 /* ---- adding and removing --------------------------------------------------------------------- */
@@ -192,11 +217,9 @@ static bool valid(const struct fini_hook *hook)
            (hook->when & ~(moments_all | FINI_NOT_IN_CHILD)) == 0;
 }
 
-static bool too_late(const struct fini_hook *hook)
+FINI_COLD FINI_NOINLINE static bool too_late(const struct fini_hook *hook)
 {
     uintptr_t self = fini__platform_thread();
-    if (!hooks.sealed)
-        return false;
     return hooks.sealed_by != self || !run_of_thread(self) || !(hook->when & hooks.sealed_for);
 }
 
@@ -207,20 +230,20 @@ static bool in_use(const struct fini_hook *hook)
            (hook->fini__state == STARTED && run_of_hook(hook, &thread));
 }
 
-/* What a hook adds runs next: the passes of its thread go on with it. */
+/* What a hook adds runs next: its thread goes on with it. */
 static void go_on_with(struct fini_hook *hook)
 {
     for (int n = 0; n < FINI__LANES; n++)
-        if (hooks.lane[n].thread == fini__platform_thread())
-            for (struct fini__pass *pass = hooks.lane[n].passes; pass; pass = pass->outer)
-                pass->cursor = hook;
+        for (struct fini__run *run = hooks.lane[n].runs; run; run = run->outer)
+            if (hooks.lane[n].thread == fini__platform_thread())
+                run->cursor = hook;
 }
 
 static int add_locked(struct fini_hook *hook)
 {
     if (in_use(hook))
         return FINI_EBUSY;
-    if (FINI_UNLIKELY(too_late(hook)))
+    if (FINI_UNLIKELY(hooks.sealed) && too_late(hook))
         return FINI_EFINALIZING;
     bool first_is_file = hooks.file == &hooks.first;
     hook->fini__file = NULL;
@@ -255,9 +278,9 @@ int fini_add(struct fini_hook *hook)
 /* From constructors that run before any other code of the image. glibc runs them a second time when
  * a finalizer of the image opens a library that depends on it (seen in 2.36): then there is nothing
  * to add. */
-void fini__hook_add_file(struct fini_hook *hook)
+FINI_COLD void fini__hook_add_file(struct fini_hook *hook)
 {
-    bool locked = fini__lock_take(&hooks.lock);
+    bool locked = take();
     bool added = hook->fini__state == 0 && !hooks.sealed;
     if (added)
         link_at(place_in_file(hook), hook);
@@ -269,7 +292,7 @@ void fini__hook_add_file(struct fini_hook *hook)
 static int remove_locked(struct fini_hook *hook)
 {
     if (hook->fini__state == ADDED) {
-        unlink_hook(hook, 0);
+        withdraw(hook);
         return FINI_OK;
     }
     uintptr_t thread;
@@ -280,7 +303,7 @@ static int remove_locked(struct fini_hook *hook)
 }
 
 /* The hook may free itself while it runs, so its memory is not looked at again. */
-static int wait_for_run(const struct fini_hook *hook)
+FINI_COLD static int wait_for_run(const struct fini_hook *hook)
 {
     for (unsigned round = 0;; round++) {
         fini__platform_pause(round);
@@ -313,98 +336,71 @@ int fini_remove(struct fini_hook *hook)
 /* ---- running --------------------------------------------------------------------------------- */
 
 /* A hook before it may have forked, so the process is looked at each time. */
-static bool wanted(const struct fini_hook *hook, const struct fini__pass *pass)
+static bool wanted(const struct fini_hook *hook, unsigned moments)
 {
-    return hook->fini__state == ADDED && (hook->when & pass->moments) &&
+    return hook->fini__state == ADDED && (hook->when & moments) &&
            !((hook->when & FINI_NOT_IN_CHILD) && fini_forked());
 }
 
-static struct fini_hook *next_wanted(struct fini__pass *pass)
+/* Ends the call of the hook before, if there was one, and begins the next. False: none is left. */
+static bool advance(struct fini__run *run, unsigned moments, struct fini_hook *ret)
 {
-    while (pass->cursor && !wanted(pass->cursor, pass))
-        pass->cursor = pass->cursor->fini__next;
-    return pass->cursor;
-}
-
-/* Ends the run before, if there was one, and begins the next. False: none is left. */
-static bool advance(enum fini__lane lane, struct fini__pass *pass, struct fini__run *run,
-                    struct fini_hook *ret)
-{
-    bool locked = fini__lock_take(&hooks.lock);
-    end_run(lane, run);
-    struct fini_hook *hook = next_wanted(pass);
+    /* `take` without the call, which would be a quarter of the whole. */
+    bool locked = fini__lock_needed(&hooks.lock) && fini__lock_take(&hooks.lock);
+    struct fini_hook *hook = run->cursor;
+    while (hook && !wanted(hook, moments))
+        hook = hook->fini__next;
+    run->hook = hook;
     if (hook) {
-        unlink_hook(hook, STARTED);
-        run->hook = hook;
+        run->cursor = hook->fini__next;
         ret->fn = hook->fn;
         ret->arg = hook->arg;
-        begin_run(lane, run);
+        if (FINI_UNLIKELY(run->outer || hooks.lane[FINI__LANE_EARLY].runs))
+            leave(hook); /* another run may have its cursor here */
+        unlink_hook(hook, STARTED);
     }
     let_go(locked);
     return hook != NULL;
 }
 
-static void begin_pass(enum fini__lane lane, struct fini__pass *pass)
-{
-    bool locked = fini__lock_take(&hooks.lock);
-    pass->cursor = hooks.first;
-    pass->outer = hooks.lane[lane].passes;
-    hooks.lane[lane].passes = pass;
-    hooks.lane[lane].thread = fini__platform_thread();
-    let_go(locked);
-}
-
-static void end_pass(enum fini__lane lane, struct fini__pass *pass)
-{
-    bool locked = fini__lock_take(&hooks.lock);
-    if (hooks.lane[lane].passes == pass)
-        hooks.lane[lane].passes = pass->outer;
-    let_go(locked);
-}
-
 /* Runs the hooks for these moments and counts them. Never returns when a hook calls exit(). */
 void fini__hooks_run(enum fini__lane lane, fini_reason why, unsigned moments, unsigned *ran)
 {
-    struct fini__pass pass = {.moments = moments};
     struct fini__run run = {.why = why};
     struct fini_hook hook;
 
-    begin_pass(lane, &pass);
-    while (advance(lane, &pass, &run, &hook)) {
+    begin_run(lane, &run);
+    while (advance(&run, moments, &hook)) {
         ++*ran;
         hook.fn(hook.arg, why);
     }
-    end_pass(lane, &pass);
+    end_run(lane, &run);
 }
 
 /* A predefined handler is told nothing, but may ask fini_why. */
-void fini__hooks_call(void (*handler)(void), fini_reason why)
+FINI_COLD void fini__hooks_call(void (*handler)(void), fini_reason why)
 {
     struct fini__run run = {.why = why};
-    bool locked = fini__lock_take(&hooks.lock);
     begin_run(FINI__LANE_FINAL, &run);
-    let_go(locked);
     handler();
-    locked = fini__lock_take(&hooks.lock);
     end_run(FINI__LANE_FINAL, &run);
-    let_go(locked);
 }
 
 /* ---- finalization ---------------------------------------------------------------------------- */
 
 /* From here on only hooks of this finalization add hooks. */
-void fini__hooks_seal(unsigned moments)
+FINI_COLD void fini__hooks_seal(unsigned moments)
 {
-    bool locked = fini__lock_take(&hooks.lock);
+    bool locked = take();
     hooks.sealed_for = moments;
     hooks.sealed_by = fini__platform_thread();
     hooks.sealed = true;
     let_go(locked);
 }
 
-bool fini__hooks_any(void)
+FINI_COLD bool fini__hooks_any(void)
 {
-    bool locked = fini__lock_take(&hooks.lock);
+    bool locked = take();
     bool any = hooks.first != NULL;
     let_go(locked);
     return any;
@@ -412,33 +408,34 @@ bool fini__hooks_any(void)
 
 /* A hook of this thread has called exit(): what the thread was doing further down on its stack does
  * not go on, and nobody is to wait for it; but its hooks are not run a second time either. */
-void fini__hooks_abandon(void)
+FINI_COLD void fini__hooks_abandon(void)
 {
-    bool locked = fini__lock_take(&hooks.lock);
+    bool locked = take();
     for (int n = 0; n < FINI__LANES; n++) {
         if (hooks.lane[n].thread != fini__platform_thread())
             continue;
-        hooks.lane[n].passes = NULL;
-        for (struct fini__run *run = hooks.lane[n].runs; run; run = run->outer)
+        for (struct fini__run *run = hooks.lane[n].runs; run; run = run->outer) {
             run->abandoned = true;
+            run->cursor = NULL;
+        }
     }
     let_go(locked);
 }
 
 /* At unload, last: hooks that were for another reason may live in memory that outlives the image,
  * and must be fit to be added to its next copy. */
-void fini__hooks_forget(void)
+FINI_COLD void fini__hooks_forget(void)
 {
-    bool locked = fini__lock_take(&hooks.lock);
+    bool locked = take();
     while (hooks.first)
-        unlink_hook(hooks.first, 0);
+        withdraw(hooks.first);
     let_go(locked);
 }
 
 /* What the innermost hook of this thread was told; FINI_RUNNING outside hooks. */
-fini_reason fini__hooks_why(void)
+FINI_COLD fini_reason fini__hooks_why(void)
 {
-    bool locked = fini__lock_take(&hooks.lock);
+    bool locked = take();
     const struct fini__run *run = run_of_thread(fini__platform_thread());
     fini_reason why = run ? run->why : FINI_RUNNING;
     let_go(locked);

@@ -17,9 +17,12 @@
  *
  *   process    take in process P
  *   P          as above
- *   unused     -> P; then as above
  *   other      -> CLEANING_UP, cleans up, -> P; then as above
  *   CLEANING_  another thread does: waits for P
+ *   unused     stays so while this is the only thread of P, else -> P; then as above
+ *
+ * As long as it stays unused nobody else can be inside, now or in a parent that has forked us, and
+ * who need not be known as the owner may do without the lock (fini__lock_needed).
  *
  * The critical sections are a few stores long, so the waiting side yields and then naps.
  */
@@ -35,9 +38,6 @@ static void clean_up_after_fork(struct fini__lock *lock)
         lock->forked();
 }
 
-/* In place of a process: no process has this number. */
-#define CLEANING_UP (~(uintptr_t)0)
-
 /* A signal handler that interrupted the clean-up, and calls exit(), would wait for ever. */
 enum { ADOPT_ROUNDS_MOST = 1000 };
 
@@ -48,8 +48,8 @@ static void adopt(struct fini__lock *lock, uintptr_t process)
         uintptr_t seen = atomic_load_explicit(&lock->process, memory_order_acquire);
         if (seen == process)
             return;
-        if (seen != CLEANING_UP &&
-            atomic_compare_exchange_strong(&lock->process, &seen, CLEANING_UP)) {
+        if (seen != FINI_LOCK_CLEANING_UP &&
+            atomic_compare_exchange_strong(&lock->process, &seen, FINI_LOCK_CLEANING_UP)) {
             if (seen != FINI_LOCK_UNUSED)
                 clean_up_after_fork(lock);
             atomic_store_explicit(&lock->process, process, memory_order_release);
@@ -67,12 +67,21 @@ static bool try_take(struct fini__lock *lock, uintptr_t self)
                                                    memory_order_acquire, memory_order_relaxed);
 }
 
+/* False: no other thread has taken the lock yet, nor can one before the caller next calls code that
+ * is not libfini's. */
+bool fini__lock_needed(const struct fini__lock *lock)
+{
+    return atomic_load_explicit(&lock->process, memory_order_relaxed) != FINI_LOCK_UNUSED ||
+           !fini__platform_alone();
+}
+
 /* False: the caller holds it already, and must not drop it. */
 bool fini__lock_take(struct fini__lock *lock)
 {
     uintptr_t self = fini__platform_thread();
     uintptr_t process = fini__platform_process();
-    if (FINI_UNLIKELY(atomic_load_explicit(&lock->process, memory_order_acquire) != process))
+    if (FINI_UNLIKELY(atomic_load_explicit(&lock->process, memory_order_acquire) != process) &&
+        fini__lock_needed(lock))
         adopt(lock, process);
     for (unsigned round = 0; !try_take(lock, self); round++) {
         if (atomic_load_explicit(&lock->owner, memory_order_relaxed) == self)

@@ -97,7 +97,7 @@ FINI_INTERNAL int fini__platform_unrefer_later(void *reference);
 FINI_INTERNAL int fini__platform_refer_for_thread(void);
 
 /* Memory that all copies of libfini in this process share, zero at first; NULL: there is none. */
-enum { FINI__SHARED_SIZE = 128 * 1024 };
+enum { FINI__SHARED_SIZE = 72 * 1024 };
 FINI_INTERNAL void *fini__platform_shared(void);
 
 /* Zeroed pages that outlive the image; NULL: no memory. */
@@ -112,7 +112,10 @@ FINI_INTERNAL const char *fini__platform_library_name(void);
 /* Who is calling: never 0, differs between threads that live at the same time, cheap. */
 FINI_INTERNAL uintptr_t fini__platform_thread(void);
 
-/* The same as a number that tools of the system show. */
+/* Known to be the only thread of the process. Cheap; false where there is no telling. */
+FINI_INTERNAL bool fini__platform_alone(void);
+
+/* Who is calling, as a number that tools of the system show. */
 FINI_INTERNAL unsigned long fini__platform_thread_number(void);
 
 /* Let other threads run; longer the higher `round` is, from 0. */

@@ -18,6 +18,7 @@
 enum { LINE_LIMIT = 1024, STATUS_SKIPPED = 77 };
 
 static struct harness__node *cases;
+static const char *wanted; /* the only case that counts; NULL: all */
 
 __attribute__((weak)) void harness_setup(void)
 {
@@ -156,8 +157,15 @@ static const char *copy_text(const char *text)
     return copy;
 }
 
+bool harness_wants(const char *beginning)
+{
+    return wanted == NULL || strncmp(wanted, beginning, strlen(beginning)) == 0;
+}
+
 void harness_add(const struct test_case *test)
 {
+    if (wanted != NULL && strcmp(wanted, test->name) != 0)
+        return;
     struct {
         struct harness__node node;
         struct test_case test;
@@ -255,6 +263,7 @@ static int run_case(const struct test_case *test)
 int harness_main(int argc, char **argv)
 {
     const struct test_case *test;
+    wanted = argc == 3 ? argv[2] : NULL;
     harness_setup();
     if (argc == 2 && strcmp(argv[1], "--list") == 0)
         list_cases();

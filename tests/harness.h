@@ -68,6 +68,10 @@ void harness_add(const struct test_case *test);
  * must do nothing else. */
 void harness_setup(void);
 
+/* Whether cases whose names begin so are asked for: a process that runs one case need not generate
+ * all the others. */
+bool harness_wants(const char *beginning);
+
 int harness_main(int argc, char **argv);
 
 /* Writes one line of the transcript at once, with write(2), at most 1023 bytes. Keeps errno. Any

@@ -12,7 +12,9 @@ mkdir -p "$output"
 cp "$source/include/fini.h" "$output/fini.h.new"
 version=$(sed -n 's/^#define FINI_VERSION "\(.*\)"$/\1/p' "$source/include/fini.h")
 
-files="src/error.c src/reason.c src/lock.c src/hooks.c src/generation.c src/keep.c
+# What a program calls often comes first: the size of the rest counts more than its speed.
+files="src/lock.c src/hooks.c src/platform/self.c
+src/error.c src/reason.c src/generation.c src/keep.c
 src/hold.c src/gate.c src/trace.c src/image.c src/platform/unwind.c src/platform/objects.c
 src/platform/stack.c src/platform/references.c src/platform/fences.c src/platform/glibc.c
 src/platform/none.c"
@@ -27,16 +29,10 @@ src/platform/none.c"
     echo "#ifndef _GNU_SOURCE"
     echo "#define _GNU_SOURCE"
     echo "#endif"
-    # One file has no need of functions that cross files; and its size counts more than its speed.
-    # The unit tests, which bring a platform of their own, have two files.
+    # One file has no need of functions that cross files. The unit tests, which bring a platform of
+    # their own, have two.
     echo "#if defined(__GNUC__) && !defined(FINI_PLATFORM_FAKE)"
     echo "#define FINI_INTERNAL static __attribute__((unused))"
-    echo "#endif"
-    echo "#if defined(__clang__)"
-    echo "#pragma clang attribute push(__attribute__((minsize)), apply_to = function)"
-    echo "#elif defined(__GNUC__)"
-    echo "#pragma GCC push_options"
-    echo "#pragma GCC optimize(\"Os\")"
     echo "#endif"
     for file in $files; do
         printf '%s\n' "$file"
@@ -69,13 +65,25 @@ src/platform/none.c"
             }
             close(path)
         }
+        function small() {
+            print "#if defined(__clang__)"
+            print "#pragma clang attribute push(__attribute__((minsize)), apply_to = function)"
+            print "#elif defined(__GNUC__)"
+            print "#pragma GCC push_options"
+            print "#pragma GCC optimize(\"Os\")"
+            print "#endif"
+        }
+        function small_no_more() {
+            print "#if defined(__clang__)"
+            print "#pragma clang attribute pop"
+            print "#elif defined(__GNUC__)"
+            print "#pragma GCC pop_options"
+            print "#endif"
+        }
+        NR == 4 { small() }
         { emit(source "/" $0, $0) }
+        END { small_no_more() }
     '
-    echo "#if defined(__clang__)"
-    echo "#pragma clang attribute pop"
-    echo "#elif defined(__GNUC__)"
-    echo "#pragma GCC pop_options"
-    echo "#endif"
 } > "$output/fini.c.new"
 mv "$output/fini.h.new" "$output/fini.h"
 mv "$output/fini.c.new" "$output/fini.c"

@@ -134,6 +134,11 @@ uintptr_t fini__platform_thread(void)
     return (uintptr_t)&errno;
 }
 
+bool fini__platform_alone(void)
+{
+    return false;
+}
+
 unsigned long fini__platform_thread_number(void)
 {
     return 0;

@@ -189,6 +189,9 @@ static const struct name {
     {0xf5e616f3, FINI__ALLOCATES, "calloc"},
     {0x3de00ec7, FINI__ALLOCATES, "realloc"},
     {0x7c96f087, FINI__ALLOCATES, "free"},
+    {0x77cf80af, FINI__ALLOCATES, "memalign"},
+    {0xb3d3c623, FINI__ALLOCATES, "aligned_alloc"},
+    {0x2e4bc6e1, FINI__ALLOCATES, "posix_memalign"},
 };
 
 static bool is_named(const char *name, const char *text)
@@ -251,18 +254,6 @@ enum fini__landmark fini__landmark_at(const struct link_map *map, uintptr_t func
     return FINI__NO_LANDMARK;
 }
 
-uintptr_t fini__exit_in(const struct link_map *map, uintptr_t *ret_size)
-{
-    struct symbols in;
-    const ElfW(Sym) *symbol = NULL;
-    if (read_symbols(map, &in))
-        symbol = find_symbol(&in, names[0].text, names[0].hash, 0);
-    if (!symbol)
-        return 0;
-    *ret_size = symbol->st_size;
-    return map->l_addr + symbol->st_value;
-}
-
 static uint32_t hash_of_symbol(const char *name)
 {
     uint32_t hash = 5381;
@@ -271,19 +262,39 @@ static uint32_t hash_of_symbol(const char *name)
     return hash;
 }
 
-/* The list begins with what the program was started with, which never changes; libc is there, so
- * that no lock is needed. */
-void *fini__main_function(const char *name)
+uintptr_t fini__function_in(const struct link_map *map, const char *name, uintptr_t *ret_size)
 {
     struct symbols in;
     const ElfW(Sym) *symbol = NULL;
-    const struct link_map *map = _r_debug.r_map;
-    for (; map && !symbol; map = map->l_next)
-        if (read_symbols(map, &in))
-            symbol = find_symbol(&in, name, hash_of_symbol(name), 0);
+    if (read_symbols(map, &in))
+        symbol = find_symbol(&in, name, hash_of_symbol(name), 0);
     if (!symbol || ELF64_ST_TYPE(symbol->st_info) != STT_FUNC)
-        return NULL;
-    return (void *)(in.map->l_addr + symbol->st_value);
+        return 0;
+    *ret_size = symbol->st_size;
+    return map->l_addr + symbol->st_value;
+}
+
+/* The list begins with what the program was started with, which never changes; libc is there, so
+ * that no lock is needed. */
+uintptr_t fini__main_function(const char *name, uintptr_t *ret_size)
+{
+    uintptr_t function = 0;
+    for (const struct link_map *map = _r_debug.r_map; map && function == 0; map = map->l_next)
+        function = fini__function_in(map, name, ret_size);
+    return function;
+}
+
+fini__code *fini__main_code(const char *name)
+{
+    uintptr_t size;
+    return (fini__code *)fini__main_function(name, &size);
+}
+
+bool fini__is_allocator(const struct link_map *map)
+{
+    uintptr_t size;
+    return !fini__is_program(map) && fini__function_in(map, "malloc", &size) != 0 &&
+           fini__function_in(map, "exit", &size) == 0;
 }
 
 #else

@@ -45,14 +45,22 @@ FINI_INTERNAL bool fini__in_main_namespace(void);
 /* The object that this image calls libc. */
 FINI_INTERNAL bool fini__own_libc(struct fini__object *ret);
 
-/* A function that the program was started with, in the main namespace, by name; NULL: none. */
-FINI_INTERNAL void *fini__main_function(const char *name);
-
 FINI_INTERNAL enum fini__landmark fini__landmark_at(const struct link_map *map,
                                                     uintptr_t function);
 
-/* exit() in this object: where it begins, and its size. 0: it has none. */
-FINI_INTERNAL uintptr_t fini__exit_in(const struct link_map *map, uintptr_t *ret_size);
+/* A function of this object, by name: where it begins, and its size. 0: it has none. */
+FINI_INTERNAL uintptr_t fini__function_in(const struct link_map *map, const char *name,
+                                          uintptr_t *ret_size);
+
+/* The same in what the program was started with, in the main namespace. */
+FINI_INTERNAL uintptr_t fini__main_function(const char *name, uintptr_t *ret_size);
+
+typedef void fini__code(void);
+FINI_INTERNAL fini__code *fini__main_code(const char *name);
+
+/* The object has functions that allocate, and is neither the program nor a libc: any of its
+ * functions may be part of them, or one that they have jumped to. */
+FINI_INTERNAL bool fini__is_allocator(const struct link_map *map);
 
 /* One of the object's .fini_array functions begins at this address. */
 FINI_INTERNAL bool fini__is_finalizer(const struct link_map *map, uintptr_t function);

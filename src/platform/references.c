@@ -86,10 +86,10 @@ static int find_ending(struct ending *ret)
     *ret = (struct ending){fini__record_thread_ends(main_namespace), dlclose, pthread_key_create,
                            pthread_getspecific, pthread_setspecific};
     if (!own) {
-        *(void **)&ret->close = fini__main_function("dlclose");
-        *(void **)&ret->create = fini__main_function("pthread_key_create");
-        *(void **)&ret->get = fini__main_function("pthread_getspecific");
-        *(void **)&ret->set = fini__main_function("pthread_setspecific");
+        ret->close = (int (*)(void *))fini__main_code("dlclose");
+        ret->create = (__typeof__(ret->create))fini__main_code("pthread_key_create");
+        ret->get = (__typeof__(ret->get))fini__main_code("pthread_getspecific");
+        ret->set = (__typeof__(ret->set))fini__main_code("pthread_setspecific");
     }
     if (!ret->close || !ret->create || !ret->get || !ret->set)
         return FINI_ENOTSUP;

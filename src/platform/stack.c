@@ -19,12 +19,19 @@
 #ifdef FINI_PLATFORM_GLIBC
 
 #include <errno.h>
+#include <linux/futex.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "../platform.h"
 #include "objects.h"
 #include "stack.h"
+
+/* Exported by ld.so; no header declares it. */
+extern void *__libc_stack_end FINI_WEAK;
 
 static const struct fini__unwind_registers x86_64 = {
     .frame_pointer = 6, .stack_pointer = 7, .return_address = 16};
@@ -54,25 +61,42 @@ void fini__stack_remember_in(struct fini__stack_memory *m)
     memory = m;
 }
 
-static unsigned row_of(uintptr_t pc)
+/* A row has four places, so that no two frames of one walk drive each other out. */
+enum { PLACES = 4 };
+
+static unsigned place_of_row(uintptr_t pc, unsigned n)
 {
-    return (unsigned)(pc * UINT64_C(0x9e3779b97f4a7c15) >> 57) % FINI__STACK_ROWS;
+    unsigned row = (unsigned)(pc * UINT64_C(0x9e3779b97f4a7c15) >> 57);
+    return (row * PLACES + n) % FINI__STACK_ROWS;
+}
+
+static uint64_t word_of(unsigned place, uint64_t *ret_check)
+{
+    *ret_check = atomic_load_explicit(&memory->row[place].check, memory_order_relaxed);
+    return atomic_load_explicit(&memory->row[place].word, memory_order_relaxed);
 }
 
 static bool recall_frame(uintptr_t pc, union frame *ret)
 {
-    if (!memory)
-        return false;
-    unsigned n = row_of(pc);
-    ret->word = atomic_load_explicit(&memory->row[n].word, memory_order_relaxed);
-    return (atomic_load_explicit(&memory->row[n].check, memory_order_relaxed) ^ ret->word) == pc;
+    uint64_t check;
+    for (unsigned n = 0; memory && n < PLACES; n++) {
+        ret->word = word_of(place_of_row(pc, n), &check);
+        if ((check ^ ret->word) == pc)
+            return true;
+    }
+    return false;
 }
 
+/* In the first place that is free; where none is, over the first. */
 static void remember_frame(uintptr_t pc, union frame frame)
 {
-    unsigned n = row_of(pc);
-    atomic_store_explicit(&memory->row[n].word, frame.word, memory_order_relaxed);
-    atomic_store_explicit(&memory->row[n].check, frame.word ^ pc, memory_order_relaxed);
+    uint64_t check = 1;
+    unsigned place = place_of_row(pc, 0);
+    for (unsigned n = 0; check != 0 && n < PLACES; n++)
+        if (word_of(place_of_row(pc, n), &check) == 0 && check == 0)
+            place = place_of_row(pc, n);
+    atomic_store_explicit(&memory->row[place].word, frame.word, memory_order_relaxed);
+    atomic_store_explicit(&memory->row[place].check, frame.word ^ pc, memory_order_relaxed);
 }
 
 static bool pack_frame(const struct fini__unwind_row *row, union frame *ret)
@@ -168,6 +192,31 @@ static bool walk_up(struct walk *w)
     return true;
 }
 
+/* Where a signal handler returns to: mov $15, %rax; syscall (rt_sigreturn). Debuggers know it by
+ * these bytes as well. */
+static bool is_signal_return(uintptr_t pc)
+{
+    static const unsigned char code[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
+    struct fini__object object;
+    if (!fini__object_at(pc - 1, &object))
+        return false;
+    for (size_t n = 0; n < sizeof code; n++)
+        if (((const unsigned char *)pc)[n] != code[n])
+            return false;
+    return true;
+}
+
+/* There the kernel has left what it interrupted. */
+static struct walk walk_interrupted(const struct walk *handler_returned)
+{
+    const ucontext_t *context = (const ucontext_t *)handler_returned->sp;
+    const greg_t *registers = context->uc_mcontext.gregs;
+    return (struct walk){.pc = (uintptr_t)registers[REG_RIP] + 1, /* not behind a call */
+                         .sp = (uintptr_t)registers[REG_RSP],
+                         .fp = (uintptr_t)registers[REG_RBP],
+                         .fp_known = true};
+}
+
 /* ---- what a walk has met --------------------------------------------------------------------- */
 
 struct trail {
@@ -201,28 +250,13 @@ static void note_frame(struct trail *trail, const struct walk *w)
     trail->exit = landmark == FINI__EXITS;
 }
 
-static enum found follow(struct walk *w, struct trail *trail)
-{
-    for (unsigned n = 0; n < FRAMES_MOST; n++) {
-        enum found found = walk_look(w);
-        if (found == LOST)
-            return LOST;
-        if (w->pc != 0)
-            note_frame(trail, w);
-        if (trail->exit)
-            return FOUND;
-        if (found == OUTERMOST)
-            return OUTERMOST;
-        if (!walk_up(w))
-            return LOST;
-    }
-    return LOST;
-}
-
-/* The kernel reads the signal set before it rejects the operation: EFAULT says unreadable. */
+/* The kernel reads the word before it compares it, and does not wait: EFAULT says unreadable. Of
+ * the calls that read for the caller it is the one that no filter refuses. */
 static bool readable(uintptr_t address)
 {
-    return syscall(SYS_rt_sigprocmask, ~0, address, NULL, 8) == -1 && errno == EINVAL;
+    static const struct timespec none;
+    return syscall(SYS_futex, address & ~(uintptr_t)3, FUTEX_WAIT_PRIVATE, 0, &none) == 0 ||
+           errno == EAGAIN || errno == ETIMEDOUT;
 }
 
 /* For a scan upwards: asks once a page. */
@@ -231,37 +265,117 @@ static bool still_readable(uintptr_t at, bool first)
     return (!first && at % 4096 != 0) || readable(at);
 }
 
-/* How far to look for exit() beyond a frame without unwind tables, in words of stack. */
-enum { EXIT_SCAN_MOST = 8192 };
+/* How far to look for a return address, in bytes of stack. */
+enum { FURTHER_MOST = 0x10000 };
 
-/* Lost above an unload, in a host without unwind tables. exit() never returns, so a return address
- * into it is live wherever on the stack it stands; its call may be its last instruction. We keep
- * the function's size and not its end: that is such an address, and would be found where an
- * earlier walk has left it (seen). */
+/* The place of the first return address into a function; its call may be its last instruction.
+ * `end`: there is none; 0: the memory ends before. We are told the function's size and not its end:
+ * that is such an address, and would be found where an earlier walk has left it (seen). */
+static uintptr_t find_return(uintptr_t begin, uintptr_t size, uintptr_t at, uintptr_t end)
+{
+    for (bool first = true; at < end; at += sizeof at, first = false) {
+        if (!still_readable(at, first))
+            return 0;
+        if (word_at(at) - begin - 1 < size)
+            return at;
+    }
+    return end;
+}
+
+/* For functions that never return: a return address into one is live wherever on the stack it
+ * stands. */
+static bool is_further_out(uintptr_t begin, uintptr_t size, uintptr_t at)
+{
+    uintptr_t end = at + FURTHER_MOST;
+    uintptr_t found = begin != 0 ? find_return(begin, size, at, end) : 0;
+    return found != 0 && found != end;
+}
+
+/* Lost above an unload, in a host without unwind tables. */
 static bool exit_is_further_out(uintptr_t unload, uintptr_t at)
 {
     struct fini__object object;
+    uintptr_t size = 0, begin = 0;
+    if (fini__object_at(unload - 1, &object))
+        begin = fini__function_in(object.map, "exit", &size);
+    return is_further_out(begin, size, at);
+}
+
+/* It begins by registering the loader's finalizer. */
+static bool libc_start_is_further_out(uintptr_t at)
+{
     uintptr_t size = 0;
-    uintptr_t begin = fini__object_at(unload - 1, &object) ? fini__exit_in(object.map, &size) : 0;
-    for (unsigned n = 0; begin != 0 && n < EXIT_SCAN_MOST; n++, at += sizeof at) {
-        if (!still_readable(at, n == 0))
-            return false;
-        if (word_at(at) - begin - 1 < size)
-            return true;
+    return is_further_out(fini__main_function("__libc_start_main", &size), size, at);
+}
+
+static uintptr_t end_of_main_stack(void)
+{
+    return &__libc_stack_end ? (uintptr_t)__libc_stack_end : 0;
+}
+
+/* Where this thread's stack ends, if it is near: glibc keeps the thread's own data there. */
+static uintptr_t near_end_of_stack(uintptr_t at)
+{
+    uintptr_t ends[] = {end_of_main_stack(), fini__platform_thread()};
+    for (unsigned n = 0; n < 2; n++)
+        if (ends[n] > at && ends[n] - at <= FURTHER_MOST)
+            return ends[n];
+    return 0;
+}
+
+/* The program's exit(); its address is looked up once a process. */
+static uintptr_t programs_exit(uintptr_t *ret_size)
+{
+    uintptr_t begin = memory ? atomic_load(&memory->exit_begin) : 0;
+    *ret_size = memory ? atomic_load(&memory->exit_size) : 0;
+    if (begin != 0 && *ret_size != 0)
+        return begin;
+    begin = fini__main_function("exit", ret_size);
+    if (memory) {
+        atomic_store(&memory->exit_begin, begin);
+        atomic_store(&memory->exit_size, *ret_size);
     }
-    return false;
+    return begin;
+}
+
+/* Most often the whole rest of the stack is looked through sooner than it is walked, and the answer
+ * is no. Else the walk decides. */
+static bool exit_is_surely_absent(uintptr_t at)
+{
+    uintptr_t size, end = near_end_of_stack(at);
+    uintptr_t begin = end != 0 && fini__in_main_namespace() ? programs_exit(&size) : 0;
+    return begin != 0 && find_return(begin, size, at, end) == end;
+}
+
+static enum found follow(struct walk *w, struct trail *trail)
+{
+    for (unsigned n = 0; n < FRAMES_MOST; n++) {
+        enum found found = walk_look(w);
+        if (found == LOST && trail->unload && is_signal_return(w->pc)) {
+            *w = walk_interrupted(w); /* exit() may be further out */
+            continue;
+        }
+        if (found != LOST && w->pc != 0)
+            note_frame(trail, w);
+        if (trail->exit || (trail->unload && trail->at == w->pc && exit_is_surely_absent(w->sp)))
+            return FOUND;
+        if (found != FOUND || !walk_up(w))
+            return found == OUTERMOST ? OUTERMOST : LOST;
+    }
+    return LOST;
 }
 
 /* A start-up constructor runs before libc registers the loader's finalizer. The outermost frame
  * tells: before main it is ld.so's. Where the walk is lost earlier, the program's own code, and
  * code that is in no image, run after main has begun or just before it, when libc has registered;
- * of any other code it is not known. */
-static bool main_has_begun(enum found end, const struct trail *trail, uintptr_t pc)
+ * of any other code - ld.so's, when an auditor has calls pass through it - libc's start tells. */
+static bool main_has_begun(enum found end, const struct trail *trail, const struct walk *w)
 {
     struct fini__object object;
     if (end != LOST)
         return !trail->in_loader;
-    return !fini__object_at(pc - 1, &object) || fini__is_program(object.map);
+    return !fini__object_at(w->pc - 1, &object) || fini__is_program(object.map) ||
+           libc_start_is_further_out(w->sp);
 }
 
 static struct fini__stack_view view_from(struct walk w)
@@ -280,7 +394,7 @@ static struct fini__stack_view view_from(struct walk w)
                                                 !trail.unload,
                                      .outermost = end == OUTERMOST ? trail.last : 0,
                                      .loader_pc = trail.loader_pc,
-                                     .main_has_begun = main_has_begun(end, &trail, w.pc)};
+                                     .main_has_begun = main_has_begun(end, &trail, &w)};
 }
 
 struct fini__stack_view fini__stack_view_from(const void *frame)
@@ -288,17 +402,33 @@ struct fini__stack_view fini__stack_view_from(const void *frame)
     return view_from(walk_from(frame));
 }
 
-/* ---- from anywhere --------------------------------------------------------------------------- */
-
-/* The words of stack that are looked through for a return address into the loader. Few, because
- * what an earlier dlclose has left on the stack looks the same. */
-enum { SCAN_MOST = 128 };
-
 static bool is_in_loader(uintptr_t pc)
 {
     struct fini__object object;
     return fini__object_at(pc - 1, &object) && fini__is_loader(object.map);
 }
+
+/* The program's entry point, _start, has called __libc_start_main: three words below what the kernel
+ * left for it. ld.so, before, has other things there. */
+static bool program_has_started(void)
+{
+    uintptr_t entry = getauxval(AT_ENTRY), stack = end_of_main_stack();
+    return stack != 0 && word_at(((stack + 8) & ~(uintptr_t)15) - 24) - entry - 1 < 64;
+}
+
+struct fini__stack_view fini__stack_view_from_constructor(const void *frame)
+{
+    struct walk w = walk_from(frame);
+    if (program_has_started() && is_in_loader(w.pc) && exit_is_surely_absent(w.sp))
+        return (struct fini__stack_view){.loader_pc = w.pc, .main_has_begun = true};
+    return view_from(w);
+}
+
+/* ---- from anywhere --------------------------------------------------------------------------- */
+
+/* The words of stack that are looked through for a return address into the loader. Few, because
+ * what an earlier dlclose has left on the stack looks the same. */
+enum { SCAN_MOST = 128 };
 
 /* A call through a register ends before pc: FF /2 with 2 to 7 bytes, but not relative to the
  * program counter (15), which is how ld.so calls malloc. It calls finalizers that way, and little
@@ -382,29 +512,11 @@ struct fini__stack_view fini__stack_view_around(const void *frame, uintptr_t con
 
 /* ---- through a signal handler ---------------------------------------------------------------- */
 
-/* Where a signal handler returns to: mov $15, %rax; syscall (rt_sigreturn). Debuggers know it by
- * these bytes as well. */
-static bool is_signal_return(uintptr_t pc)
+static bool allocates(const struct walk *w)
 {
-    static const unsigned char code[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
     struct fini__object object;
-    if (!fini__object_at(pc - 1, &object))
-        return false;
-    for (size_t n = 0; n < sizeof code; n++)
-        if (((const unsigned char *)pc)[n] != code[n])
-            return false;
-    return true;
-}
-
-/* There the kernel has left what it interrupted. */
-static struct walk walk_interrupted(const struct walk *handler_returned)
-{
-    const ucontext_t *context = (const ucontext_t *)handler_returned->sp;
-    const greg_t *registers = context->uc_mcontext.gregs;
-    return (struct walk){.pc = (uintptr_t)registers[REG_RIP] + 1, /* not behind a call */
-                         .sp = (uintptr_t)registers[REG_RSP],
-                         .fp = (uintptr_t)registers[REG_RBP],
-                         .fp_known = true};
+    return w->frame.landmark == FINI__ALLOCATES ||
+           (fini__object_at(w->pc - 1, &object) && fini__is_allocator(object.map));
 }
 
 bool fini__stack_interrupts_malloc(const void *frame)
@@ -413,7 +525,7 @@ bool fini__stack_interrupts_malloc(const void *frame)
     bool interrupted = false;
     for (unsigned n = 0; n < FRAMES_MOST; n++) {
         enum found found = walk_look(&w);
-        if (found == FOUND && interrupted && w.frame.landmark == FINI__ALLOCATES)
+        if (found == FOUND && interrupted && allocates(&w))
             return true;
         if (found == FOUND && walk_up(&w))
             continue;

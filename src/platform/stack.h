@@ -22,6 +22,7 @@ struct fini__stack_memory {
     struct {
         _Atomic uint64_t check, word;
     } row[FINI__STACK_ROWS];
+    _Atomic uintptr_t exit_begin, exit_size; /* the program's exit() */
 };
 
 FINI_INTERNAL void fini__stack_remember_in(struct fini__stack_memory *memory);
@@ -39,6 +40,9 @@ struct fini__stack_view {
 
 /* From the caller of the function whose frame address is `frame`: the loader, for a finalizer. */
 FINI_INTERNAL struct fini__stack_view fini__stack_view_from(const void *frame);
+
+/* The same from a constructor; sooner, and `startup` is right only if main has not begun. */
+FINI_INTERNAL struct fini__stack_view fini__stack_view_from_constructor(const void *frame);
 
 /* From the finalizer of this image that is on the stack; nothing is seen if there is none.
  * `constructors`: where in the loader this image's constructors are called from; 0: not yet. */

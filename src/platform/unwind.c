@@ -51,25 +51,50 @@ enum format {
     FROM_ELSEWHERE = 0xe0
 };
 
-/* A LEB has seven bits in each byte, and ends with the first whose eighth is clear. None that a
- * compiler writes has more than 63 bits. */
-static FINI_NOINLINE uint64_t read_number(struct reader *r, unsigned format)
+/* Most numbers are small LEBs, or stand with eight bytes of the table left. */
+static bool read_quickly(struct reader *r, unsigned size, uint64_t *ret)
 {
-    static const uint8_t sizes[] = {64, 0, 16, 32, 64, 8, 0, 0};
-    unsigned size = sizes[format & KIND], digit = size ? 8 : 7, most = size ? 0xff : 0x7f;
-    unsigned shift = 0, byte;
-    uint64_t value = 0;
+    if (size == 0) {
+        *ret = r->at != r->end ? *(const unsigned char *)r->at : 0xff;
+        r->at += *ret < 0x40;
+        return *ret < 0x40;
+    }
+    if (r->end - r->at < sizeof *ret)
+        return false;
+    memcpy(ret, (const void *)r->at, sizeof *ret);
+    r->at += size / 8;
+    *ret = *ret << (64 - size) >> (64 - size);
+    return true;
+}
+
+/* A LEB has seven bits in each byte, and ends with the first whose eighth is clear. None that a
+ * compiler writes has more than 63 bits. Gives how many bits were read; 0: gave up. */
+static unsigned read_slowly(struct reader *r, unsigned size, uint64_t *ret)
+{
+    unsigned digit = size ? 8 : 7, most = size ? 0xff : 0x7f, shift = 0, byte;
+    *ret = 0;
     do {
         if (r->at == r->end || shift > 56) {
             give_up(r);
+            *ret = 0;
             return 0;
         }
         byte = *(const unsigned char *)r->at++;
-        value |= (uint64_t)(byte & most) << shift;
+        *ret |= (uint64_t)(byte & most) << shift;
         shift += digit;
     } while (shift < size || byte > most);
-    if (format & SIGNED)
-        value = (uint64_t)((int64_t)(value << (64 - shift)) >> (64 - shift));
+    return shift;
+}
+
+static FINI_NOINLINE uint64_t read_number(struct reader *r, unsigned format)
+{
+    static const uint8_t sizes[] = {64, 0, 16, 32, 64, 8, 0, 0};
+    unsigned bits = sizes[format & KIND];
+    uint64_t value;
+    if (!read_quickly(r, bits, &value))
+        bits = read_slowly(r, bits, &value);
+    if ((format & SIGNED) && bits != 0)
+        value = (uint64_t)((int64_t)(value << (64 - bits)) >> (64 - bits));
     if ((format & KIND) == BLOCK)
         skip_bytes(r, value);
     return value;

@@ -6,10 +6,10 @@
 
 # What fini.c may ask for. Each is in libc since glibc 2.17, or weak in fini.c. A name more here is
 # a decision: does it exist in old glibc, in a static program, and may it be called there?
-libc='bindtextdomain _dl_find_object __cxa_atexit __cxa_finalize __cxa_thread_atexit_impl
-__errno_location free getauxval malloc mmap pthread_self pthread_setcancelstate _r_debug
+libc='bindtextdomain _dl_find_object __libc_single_threaded __cxa_atexit __cxa_finalize
+__cxa_thread_atexit_impl __errno_location free getauxval malloc mmap pthread_setcancelstate _r_debug
 secure_getenv sigfillset syscall memcmp memcpy memset strlen bcmp
-dlopen dlclose pthread_getspecific pthread_key_create pthread_key_delete pthread_setspecific'
+dlopen dlclose pthread_getspecific pthread_key_create pthread_setspecific'
 # What compilers and start files add.
 added='_GLOBAL_OFFSET_TABLE_ __stack_chk_fail _ITM_deregisterTMCloneTable
 _ITM_registerTMCloneTable __gmon_start__ __dso_handle'
@@ -121,7 +121,8 @@ case_asks_only_libc() # timeout=60
 # A static program lacks them; a plugin on an old system may.
 case_these_are_weak() {
     object gcc -O2
-    for name in bindtextdomain _dl_find_object __cxa_thread_atexit_impl \
+    for name in bindtextdomain _dl_find_object __libc_single_threaded \
+        __cxa_thread_atexit_impl \
         _r_debug dlopen dlclose pthread_key_create; do
         nm -u "$work/fini.o" | grep -qxE " *w $name" || fail "not weak: $name"
     done

@@ -4,6 +4,8 @@
  *
  * Leaves to others: which reason it is, in all its ways (tests/matrix).
  */
+#include <errno.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -160,6 +163,13 @@ static void copy_to_stage(const char *name, mode_t mode, char to[PATH_MAX])
     require_eq(chmod(to, mode), 0);
 }
 
+static void remove_stage(void)
+{
+    char command[PATH_MAX + 16];
+    snprintf(command, sizeof command, "rm -r '%s'", stage);
+    require_eq(system(command), 0);
+}
+
 static void make_stage(void)
 {
     const char *dir = getenv("TMPDIR");
@@ -169,7 +179,7 @@ static void make_stage(void)
     require_eq(chmod(stage, 0755), 0);
     require_eq(statvfs(stage, &fs), 0);
     if (fs.f_flag & ST_NOSUID) {
-        rmdir(stage);
+        remove_stage();
         skip("temporary files cannot be set-uid here");
     }
 }
@@ -187,21 +197,34 @@ static void become_nobody_and_run(void *arg)
     _exit(127);
 }
 
-/* The mode of the program is all that differs between a run and its control. */
-static void run_on_stage(mode_t mode)
+/* What setcap writes: a program that gains a right is as little to be steered as a set-uid one. */
+static void give_capability(const char *path)
+{
+    const struct vfs_cap_data right = {.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE,
+                                       .data = {{.permitted = 1 << CAP_NET_RAW}}};
+    if (setxattr(path, "security.capability", &right, sizeof right, 0) == 0)
+        return;
+    int error = errno;
+    remove_stage();
+    skip("temporary files cannot have capabilities here: %s", strerror(error));
+}
+
+/* The mode or the capability of the program is all that differs between a run and its control. */
+static void run_on_stage(mode_t mode, bool capable)
 {
     struct command command;
-    char text[4096], remove[PATH_MAX + 16];
+    char text[4096];
     if (geteuid() != 0)
-        skip("only root can make a set-uid program of somebody else");
+        skip("only root can make a set-uid program of somebody else, or give it a right");
     make_stage();
     copy_to_stage("secure", mode, command.program);
     copy_to_stage("filescope.so", 0755, command.plugin);
+    if (capable)
+        give_capability(command.program);
     setenv("FINI_TRACE", "1", 1);
     setenv("FINI_CLEAN_EXIT", "1", 1);
     int status = in_child_heard(become_nobody_and_run, &command, text, sizeof text);
-    snprintf(remove, sizeof remove, "rm -r '%s'", stage);
-    require_eq(system(remove), 0);
+    remove_stage();
     require_eq(status, 0);
     say("%s", text[0] == '\0' ? "no trace" : strstr(text, ": exit, ") ? "trace" : text);
 }
@@ -209,13 +232,19 @@ static void run_on_stage(mode_t mode)
 CASE(believed_without_set_uid,
      .expect = "secure: 0\nhost: exit\nfile: exit\ntrace\n")
 {
-    run_on_stage(0755);
+    run_on_stage(0755, false);
 }
 
 CASE(not_believed_in_set_uid,
      .expect = "secure: 1\nfile: exit\nno trace\n")
 {
-    run_on_stage(04755);
+    run_on_stage(04755, false);
+}
+
+CASE(not_believed_with_capabilities,
+     .expect = "secure: 1\nfile: exit\nno trace\n")
+{
+    run_on_stage(0755, true);
 }
 
 /* ---- fork ----------------------------------------------------------------------------------- */

@@ -4,25 +4,30 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "harness.h"
 #include "matrix.h"
 
+static char preloads[3 * PATH_MAX];
+
 /* Not in this process: nothing is preloaded before the exec. */
-static void set_preload(const char *first, const char *second)
+void matrix_preload(const char *path)
 {
-    char list[2 * PATH_MAX + 1], path[PATH_MAX], other[PATH_MAX];
+    char whole[PATH_MAX];
+    strcat(preloads, preloads[0] ? ":" : "");
+    strncat(preloads, harness_path(whole, path), sizeof preloads - strlen(preloads) - 2);
+    setenv("LD_PRELOAD", preloads, 1);
+}
+
+static void preload_of_variant(const char *library)
+{
     char name[128];
-    list[0] = other[0] = '\0';
-    snprintf(name, sizeof name, "%s.d/%s", VARIANT, first);
-    harness_path(path, name);
-    if (second) {
-        snprintf(name, sizeof name, "%s.d/%s", VARIANT, second);
-        harness_path(other, name);
-    }
-    snprintf(list, sizeof list, "%s%s%s", path, second ? ":" : "", other);
-    setenv("LD_PRELOAD", list, 1);
+    if (!library)
+        return;
+    snprintf(name, sizeof name, "%s.d/%s", VARIANT, library);
+    matrix_preload(name);
 }
 
 void matrix_become(const char *program, const char *in, const char *out, const char *preload,
@@ -34,8 +39,8 @@ void matrix_become(const char *program, const char *in, const char *out, const c
     setenv("MATRIX_OUT", out, 1);
     setenv("ASAN_OPTIONS", "verify_asan_link_order=0:detect_leaks=0", 1);
     setenv("TSAN_OPTIONS", "report_signal_unsafe=0", 1);
-    if (preload || preload_too)
-        set_preload(preload ? preload : preload_too, preload ? preload_too : NULL);
+    preload_of_variant(preload);
+    preload_of_variant(preload_too);
     execl(harness_path(path, name), program, (char *)NULL);
     say("cannot run %s", path);
     _exit(99);

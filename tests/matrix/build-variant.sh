@@ -12,6 +12,7 @@
 #   ldflags   of the plugin                      finiflags  of libfini, besides cflags
 #   cxxflags  of the plugin, besides cflags      linked     no: without the linked-in programs
 #   lang      of the plugin: c or c++            archive    libfini.a to take instead of fini.c
+#   hostmore  one more source file of each host  hostlink   what the linker gets for the hosts
 #   strip     a command to strip the plugin
 #   order     fini-first: libfini stands before the plugin when they are linked
 set -eu
@@ -19,7 +20,7 @@ set -eu
 stamp=$1 source=$2 amalgamation=$3
 shift 3
 cc=cc cflags=-O2 cxxflags= ldflags= finiflags= lang=c archive= strip= order=
-hostcc= hostflags=-O1 linked=yes
+hostcc= hostflags=-O1 hostmore= hostlink= linked=yes
 for setting; do
     name=${setting%%=*}
     eval "$name=\${setting#*=}"
@@ -69,17 +70,22 @@ library -DIN_CONSTRUCTOR=host_in_startup_constructor -DIN_FINALIZER=host_in_star
     "$source/caller.c" -o "$dir/early.so"
 
 # The hosts that load it.
-objects=
+more=
+if [ "$hostmore" ]; then
+    more=$dir/more.o
+    host -fno-builtin -fPIE -c "$hostmore" -o "$more"
+fi
+objects=$more
 for unit in host ways-exit ways-in ways-loader; do
     host -fPIE -c "$source/$unit.c" -o "$dir/$unit.o"
     objects="$objects $dir/$unit.o"
 done
-host -pie -rdynamic $objects -pthread -o "$dir/host"
-host -pie -rdynamic $objects -pthread -Wl,--no-as-needed "$dir/plugin.so" \
+host -pie -rdynamic $objects -pthread $hostlink -o "$dir/host"
+host -pie -rdynamic $objects -pthread $hostlink -Wl,--no-as-needed "$dir/plugin.so" \
     -Wl,-rpath,"\$ORIGIN" -o "$dir/host-startup"
 
 # The hosts that it is linked into.
-link_host() { $cc $cflags "$@" -pthread $ldflags; }
+link_host() { $cc $cflags $more "$@" -pthread $ldflags $hostlink; }
 if [ "$linked" = yes ]; then
     host -fPIE -c "$source/ways-linked.c" -o "$dir/ways-linked.o"
     objects="$dir/host.o $dir/ways-exit.o $dir/ways-linked.o $(ordered "$dir/plugin.o")"

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * matrix.c - every way in times every way out, in one build variant (VARIANT).
+ * matrix.c - every way in times every way out, in one build variant (VARIANT), under each of the
+ * conditions that the program is linked with (unconditional.c, tests/hostile).
  *
  * MATRIX_LINKED: the variant has the programs that the plugin is linked into.
  * MATRIX_TSAN: its hosts run under ThreadSanitizer.
+ * MATRIX_NODELETE: its plugin is linked so that the loader never unloads it.
+ * MATRIX_BARE: its plugin has no crtbegin, and so no exit handlers of its own.
+ * MATRIX_NOTABLES: its plugin or its hosts have no unwind tables.
+ * MATRIX_OPEN: only what is known to fail; all other programs are without it.
+ * MATRIX_CORE: only some ways in, from each kind.
  *
  * Decides: which pairs make sense, and from the contract what has to come of each: the reason
  * that every hook and destructor is told, their order, whether the plugin is mapped afterwards,
@@ -23,6 +29,22 @@
 /* Of ways in and out: such pairs come once more, and the plugin's exit handler asks fini_why(). */
 enum { ASKS_TOO = 1 << 16 };
 
+#ifndef MATRIX_OPEN
+#define MATRIX_OPEN 0
+#endif
+#ifndef MATRIX_NOTABLES
+#define MATRIX_NOTABLES 0
+#endif
+#ifndef MATRIX_CORE
+#define MATRIX_CORE 0
+#endif
+#ifndef MATRIX_NODELETE
+#define MATRIX_NODELETE 0
+#endif
+#ifndef MATRIX_BARE
+#define MATRIX_BARE 0
+#endif
+
 /* ---- ways in --------------------------------------------------------------------------------- */
 
 enum {
@@ -33,7 +55,8 @@ enum {
     BEFORE_MAIN = 16,  /* comes before the loader's own exit handler is registered */
     IN_LOADER = 32,    /* its constructor runs in no place that exit() could end orderly from */
     OWN_LIBC = 64,     /* a dlmopen namespace: exit() does not know its handlers */
-    RELOADED = 128     /* an older copy has come and gone before */
+    RELOADED = 128,    /* an older copy has come and gone before */
+    CORE = 256         /* stands for its kind where there is no time for all */
     /* and ASKS_TOO */
 };
 
@@ -45,26 +68,26 @@ struct way_in {
 };
 
 static const struct way_in ways_in[] = {
-    {"startup", "host-startup", NULL, RESIDENT | BEFORE_MAIN | ASKS_TOO},
+    {"startup", "host-startup", NULL, RESIDENT | BEFORE_MAIN | ASKS_TOO | CORE},
     {"preload", "host", "plugin.so", RESIDENT | BEFORE_MAIN},
-    {"dlopen", "host", NULL, ASKS_TOO},
+    {"dlopen", "host", NULL, ASKS_TOO | CORE},
     /* One more library with libfini, loaded at start-up, which shares the exit mark. */
     {"dlopen-beside-another", "host", "silent.so", 0},
     {"dlopen-thread", "host", NULL, 0},
-    {"dlopen-startup-constructor", "host", "early.so", BEFORE_MAIN},
+    {"dlopen-startup-constructor", "host", "early.so", BEFORE_MAIN | CORE},
     {"dlopen-constructor", "host", NULL, 0},
-    {"dlopen-atexit", "host", NULL, AT_EXIT},
+    {"dlopen-atexit", "host", NULL, AT_EXIT | CORE},
     {"dependency", "host", NULL, 0},
-    {"dlmopen", "host", NULL, OWN_LIBC},
+    {"dlmopen", "host", NULL, OWN_LIBC | CORE},
     {"twice", "host", NULL, 0},
     {"twice-one-kept", "host", NULL, RESIDENT},
-    {"reload", "host", NULL, RELOADED},
+    {"reload", "host", NULL, RELOADED | CORE},
     {"reload-beside", "host", NULL, RELOADED},
-    {"by-dependency", "host", NULL, 0},
+    {"by-dependency", "host", NULL, CORE},
     {"by-startup-dependency", "host", "keeper.so", 0},
-    {"linked", "linked", NULL, RESIDENT | LINKED},
+    {"linked", "linked", NULL, RESIDENT | LINKED | CORE},
     {"linked-nopie", "linked-nopie", NULL, RESIDENT | LINKED},
-    {"linked-static", "linked-static", NULL, RESIDENT | LINKED | STATIC},
+    {"linked-static", "linked-static", NULL, RESIDENT | LINKED | STATIC | CORE},
     {"linked-static-pie", "linked-static-pie", NULL, RESIDENT | LINKED | STATIC},
 };
 
@@ -94,6 +117,8 @@ enum {
     NESTED = 1024,     /* inside another dlclose */
     VERY_LAST = 2048,  /* if older than the loader's finalizer, it also comes after it */
     NOT_UNDER_TSAN = 8192, /* which delays signals, and dies when main has ended */
+    RAISES = 16384,    /* a signal, to itself */
+    VFORKS = 32768,
 };
 
 struct way_out {
@@ -125,7 +150,7 @@ static const struct way_out ways_out[] = {
     {"return-while-inside", EXITS, RETURNS, 0},
     {"exit", EXITS, 0, 0},
     {"exit-thread", EXITS, 0, 0},
-    {"exit-signal", EXITS, 0, 0},
+    {"exit-signal", EXITS, RAISES, 0},
     {"exit-interrupt", EXITS, NOT_UNDER_TSAN, 0},
     {"exit-constructor", EXITS, LOADER, 0},
     {"exit-finalizer", EXITS, LOADER, 0},
@@ -136,12 +161,15 @@ static const struct way_out ways_out[] = {
     {"pthread-exit-last", EXITS, ENDS_MAIN | NOT_UNDER_TSAN, 0},
     {"exit-forked", EXITS_IN_CHILD, RETURNS, 0},
     {"dlclose-forked", CLOSES_IN_CHILD, RETURNS | LOADER, 0},
-    {"exit-vforked", EXITS, RETURNS, 0},
+    {"exit-vforked", EXITS, RETURNS | VFORKS, 0},
     {"quick-exit", DIES, 0, 0},
     {"_exit", DIES, 0, 0},
-    {"abort", DIES, 0, SIGABRT},
-    {"fatal-signal", DIES, 0, SIGTERM},
+    {"abort", DIES, RAISES, SIGABRT},
+    {"fatal-signal", DIES, RAISES, SIGTERM},
 };
+
+/* The one that names are given for. */
+static const struct matrix_condition *under;
 
 /* ---- which pairs make sense ------------------------------------------------------------------ */
 
@@ -168,7 +196,7 @@ enum reason { UNLOAD, UNLOAD_AT_EXIT, EXIT };
 /* Does the loader unmap it, once the way out has closed it? */
 static bool is_unmapped(const struct way_in *in, const struct way_out *out)
 {
-    if (in->is & RESIDENT)
+    if (in->is & RESIDENT || MATRIX_NODELETE)
         return false;
     /* The handler comes when the loader finalizes everything, and unmaps nothing in between. */
     if (in->is & BEFORE_MAIN && out->is & OLDER)
@@ -217,6 +245,8 @@ static void put_hook(struct transcript *t, const char *hook, enum reason why, bo
 
 static void put_exit_handler(struct transcript *t, const char *told)
 {
+    if (MATRIX_BARE)
+        return;
     put(t, "exit handler%s%s\n", t->asks ? ": " : "", t->asks ? told : "");
 }
 
@@ -377,6 +407,7 @@ static void put_leaving(struct transcript *t, const struct way_in *in, const str
 struct pair {
     const struct way_in *in;
     const struct way_out *out;
+    const struct matrix_condition *under;
     bool asks;
 };
 
@@ -385,6 +416,10 @@ static void run_pair(const void *data)
     const struct pair *pair = data;
     if (pair->asks)
         setenv("MATRIX_ASK", "1", 1);
+    if (pair->under->preload)
+        matrix_preload(pair->under->preload);
+    if (pair->under->impose)
+        pair->under->impose();
     matrix_become(pair->in->program, pair->in->name, pair->out->name,
                   pair->out->is & EARLY_LIBRARY ? "early.so" : NULL, pair->in->preload);
 }
@@ -395,8 +430,9 @@ static void add_pair(const struct way_in *in, const struct way_out *out, bool as
     struct transcript t = {.asks = asks, .left_to_last = (in->is & (BEFORE_MAIN | OWN_LIBC)) != 0};
     struct pair *pair = malloc(sizeof *pair);
     require(pair != NULL);
-    *pair = (struct pair){in, out, asks};
-    snprintf(name, sizeof name, "%s/%s%s", in->name, out->name, asks ? "/asks" : "");
+    *pair = (struct pair){in, out, under, asks};
+    snprintf(name, sizeof name, "%s%s%s/%s%s", under->name, under->name[0] ? "/" : "", in->name,
+             out->name, asks ? "/asks" : "");
     put_arrival(&t, in);
     put_leaving(&t, in, out);
     harness_add(&(struct test_case){.name = name,
@@ -407,13 +443,30 @@ static void add_pair(const struct way_in *in, const struct way_out *out, bool as
                                     .ends = true});
 }
 
+/* The expected is right; libfini is not. */
+static bool is_open(const struct way_in *in, const struct way_out *out)
+{
+    if (under->is & CONDITION_OPEN || (MATRIX_NOTABLES && under->is & CONDITION_NO_SCAN))
+        return true;
+    return under->is & CONDITION_NO_MARK && out->kind == CLOSES_AT_EXIT && out->is & IN_THREAD &&
+           expected(in, out) == UNLOAD_AT_EXIT;
+}
+
 static bool is_built(const struct way_in *in)
 {
-    return !(!MATRIX_LINKED && in->is & LINKED);
+    /* What is never unloaded is not loaded again. */
+    return !(!MATRIX_LINKED && in->is & LINKED) && !(MATRIX_NODELETE && in->is & RELOADED) &&
+           !(MATRIX_CORE && !(in->is & CORE));
 }
 
 static bool is_possible(const struct way_in *in, const struct way_out *out)
 {
+    if (under->is & CONDITION_LOADER && in->is & STATIC)
+        return false;
+    if (under->is & CONDITION_NO_RAISE && out->is & RAISES)
+        return false;
+    if (under->is & CONDITION_NO_VFORK && out->is & VFORKS)
+        return false;
     if (!MATRIX_TSAN)
         return true;
     /* Its exit handlers are not the program's: they come where those of on_exit come. */
@@ -424,16 +477,24 @@ static bool is_possible(const struct way_in *in, const struct way_out *out)
 
 static void add_pairs(const struct way_in *in, const struct way_out *out)
 {
-    if (!is_built(in) || !is_possible(in, out) || !makes_sense(in, out))
+    if (!is_built(in) || !is_possible(in, out) || !makes_sense(in, out) ||
+        is_open(in, out) != MATRIX_OPEN)
         return;
     add_pair(in, out, false);
     if (in->is & out->is & ASKS_TOO)
         add_pair(in, out, true);
 }
 
-void harness_setup(void)
+static void add_product(void)
 {
     for (size_t i = 0; i < sizeof ways_in / sizeof *ways_in; i++)
         for (size_t o = 0; o < sizeof ways_out / sizeof *ways_out; o++)
             add_pairs(&ways_in[i], &ways_out[o]);
+}
+
+void harness_setup(void)
+{
+    for (under = matrix_conditions; under->name; under++)
+        if (harness_wants(under->name))
+            add_product();
 }

@@ -1,9 +1,33 @@
 /* SPDX-License-Identifier: MIT
  *
- * matrix.h - what matrix.c and races.c share.
+ * matrix.h - what matrix.c, races.c and those who give the matrix conditions share.
  */
 #ifndef MATRIX_MATRIX_H
 #define MATRIX_MATRIX_H
+
+/* Which pairs a condition leaves out. What is expected of the others is the same as without it. */
+enum {
+    CONDITION_LOADER = 1,    /* of the loader: without effect in a static program */
+    CONDITION_NO_MARK = 2,   /* libfini does not come to tell other threads of exit(): open */
+    CONDITION_NO_RAISE = 4,  /* what raise() needs is refused */
+    CONDITION_NO_VFORK = 8,  /* nothing comes of the child of a vfork */
+    CONDITION_NO_SCAN = 16,  /* without unwind tables the stack cannot be looked through: open */
+    CONDITION_OPEN = 32      /* all of it is open */
+};
+
+/* Something that the host is under. Every pair is run under each. */
+struct matrix_condition {
+    const char *name;           /* "": none */
+    void (*impose)(void);       /* before this process becomes the host; may skip; may be NULL */
+    const char *preload;        /* a path from the program's folder; may be NULL */
+    unsigned is;
+};
+
+/* Ends with a nameless entry. */
+extern const struct matrix_condition matrix_conditions[];
+
+/* One more library to preload, last, from the program's folder. */
+void matrix_preload(const char *path);
 
 /* Becomes the variant's host program. Two libraries to preload; each may be NULL. */
 void matrix_become(const char *program, const char *in, const char *out, const char *preload,

@@ -5,6 +5,8 @@
  * Decides: that everything which can ask libfini does so, and says the answer: constructor, hooks,
  * exit handler, destructors. One line each, so that the transcript shows the order as well.
  * Leaves to others: loading, ending, and what is right (matrix.c). C and C++.
+ *
+ * PLUGIN_BARE: linked without crtbegin, which is what gives exit handlers back at an unload.
  */
 #include <sched.h>
 #include <stdlib.h>
@@ -55,6 +57,11 @@ static void add_exit_handler(void)
 {
     static object at_exit_too;
     (void)at_exit_too;
+}
+#elif defined(PLUGIN_BARE)
+static void add_exit_handler(void)
+{
+    (void)at_exit;
 }
 #else
 static void add_exit_handler(void)

@@ -158,6 +158,11 @@ uintptr_t fini__platform_thread(void)
     return fake.thread;
 }
 
+bool fini__platform_alone(void)
+{
+    return fake.alone;
+}
+
 unsigned long fini__platform_thread_number(void)
 {
     errno = ERANGE;

@@ -24,6 +24,7 @@ struct fake {
     struct fini__sight around; /* what any other code sees */
     uintptr_t thread;
     unsigned long thread_number;
+    bool alone;
     _Atomic uintptr_t process;
     bool exiting, clean_exit, trace;
     unsigned dead;

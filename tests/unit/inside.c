@@ -18,8 +18,7 @@ void inside_reset(void)
     memset(far_slots, 0, sizeof far_slots);
     memset(&gates, 0, sizeof gates);
     fini__gate_shared = (struct fini__gate_shared){&no_process, 0};
-    fork_lock.owner = 0;
-    fork_lock.process = FINI_LOCK_UNUSED;
+    memset(&fork_lock, 0, sizeof fork_lock);
     loaded_in = 1; /* the first process of fake.h */
 }
 
@@ -41,15 +40,6 @@ bool inside_whole(void)
 }
 
 _Static_assert((int)INSIDE_NEAR == (int)NEAR && (int)INSIDE_FAR == (int)FAR, "gate.c");
-
-unsigned inside_passes_of_others(void)
-{
-    unsigned count = 0;
-    for (int n = 0; n < FINI__LANES; n++)
-        if (hooks.lane[n].thread != fini__platform_thread())
-            count += hooks.lane[n].passes != NULL;
-    return count;
-}
 
 unsigned inside_runs_of_others(void)
 {

@@ -13,7 +13,6 @@
 void inside_reset(void);
 struct fini__lock *inside_lock(void);
 bool inside_whole(void);              /* every link of the list leads where it should */
-unsigned inside_passes_of_others(void);
 unsigned inside_runs_of_others(void);
 
 /* Gates: places near and far. */

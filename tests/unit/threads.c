@@ -248,6 +248,65 @@ CASE(remove_keeps_errno_when_signals_end_its_naps, .after = "success, returned 1
     race_remover(&action);
 }
 
+/* ---- the first other thread, while hooks run ------------------------------------------------- */
+
+static struct fini_hook doomed = FINI_HOOK_INIT(slot_runs, &slots[0][0], FINI_ON_EXIT);
+static struct fini_hook held;
+static atomic_bool held_runs, held_returns;
+
+static void *remove_and_add(void *arg)
+{
+    (void)arg;
+    fail_if(fini_remove(&doomed) != FINI_OK, "remove while hooks run");
+    fail_if(fini_add(&doomed) != FINI_EFINALIZING, "add while hooks run");
+    return NULL;
+}
+
+static void *remove_held(void *arg)
+{
+    (void)arg;
+    wait_for(&held_runs);
+    fail_if(fini_remove(&held) != FINI_OK || !atomic_load(&held_returns), "remove does not wait");
+    return NULL;
+}
+
+static void join_first_thread(void *arg, fini_reason why)
+{
+    (void)arg;
+    (void)why;
+    pthread_join(start(remove_and_add, NULL), NULL);
+    adders[0] = start(remove_held, NULL);
+}
+
+static void be_held(void *arg, fini_reason why)
+{
+    (void)arg;
+    (void)why;
+    atomic_store(&held_runs, true);
+    nap(20 * MILLISECOND);
+    atomic_store(&held_returns, true);
+}
+
+static void join_second_thread(void *arg, fini_reason why)
+{
+    (void)arg;
+    (void)why;
+    pthread_join(adders[0], NULL);
+    say("begun %u, failures %u", atomic_load(&slots[0][0].begun), atomic_load(&failures));
+}
+
+/* Until then libfini does without the atomics of its lock. */
+CASE(the_first_other_thread_is_started_by_a_hook, .after = "begun 0, failures 0\n")
+{
+    static struct fini_hook hooks[2] = {FINI_HOOK_INIT(join_second_thread, NULL, FINI_ON_EXIT),
+                                        FINI_HOOK_INIT(join_first_thread, NULL, FINI_ON_EXIT)};
+    held = (struct fini_hook)FINI_HOOK_INIT(be_held, NULL, FINI_ON_EXIT);
+    require_eq(fini_add(&hooks[0]), FINI_OK);
+    require_eq(fini_add(&held), FINI_OK);
+    require_eq(fini_add(&doomed), FINI_OK);
+    require_eq(fini_add(&hooks[1]), FINI_OK);
+}
+
 /* ---- fork ------------------------------------------------------------------------------------ */
 
 static atomic_bool stop;

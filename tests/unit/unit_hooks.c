@@ -114,6 +114,18 @@ CASE(exit_from_a_signal_handler_inside_the_lock, .expect = "B exit\nA exit\n")
     require_eq(inside_lock()->owner, 1);
 }
 
+CASE(exit_from_a_signal_handler_inside_the_only_thread, .expect = "B exit\nA exit\n")
+{
+    probe_start();
+    fake.alone = true;
+    add(&A);
+    add(&B);
+    require(fini__lock_take(inside_lock()));
+    require_eq(fini_add(&A.hook), FINI_EDEADLK);
+    fake_finalize(FINI_EXIT);
+    require_eq(inside_lock()->owner, 1);
+}
+
 static void holder_drops(unsigned round)
 {
     if (round == 1)

@@ -168,11 +168,46 @@ static void other_has_cleaned_up(unsigned round)
 CASE(lock_waits_for_the_clean_up_of_another_thread)
 {
     fake_reset();
-    lock.process = 0;
+    lock.process = FINI_LOCK_CLEANING_UP;
     fake.on_pause = other_has_cleaned_up;
     require(fini__lock_take(&lock));
     require_eq(cleaned_up, 0);
     require_eq(fake.pauses, 3);
+}
+
+CASE(lock_of_the_only_thread)
+{
+    fake_reset();
+    fake.alone = true;
+    require(!fini__lock_needed(&lock));
+    require(fini__lock_take(&lock));
+    require(!fini__lock_take(&lock));
+    require_eq(lock.owner, 1);
+    fini__lock_drop(&lock);
+    require_eq(lock.owner, 0);
+    fake.process++;
+    require(fini__lock_take(&lock));
+    require_eq(cleaned_up, 0);
+}
+
+/* A second thread sees what the first holds, and from then on nobody is believed to be alone. */
+CASE(lock_of_a_thread_that_was_alone)
+{
+    fake_reset();
+    fake.alone = true;
+    require(fini__lock_take(&lock));
+    fake.alone = false;
+    fake.thread = 2;
+    fake.on_pause = owner_drops_in_round_3;
+    require(fini__lock_needed(&lock));
+    require(fini__lock_take(&lock));
+    require_eq(fake.pauses, 4);
+    fake.alone = true;
+    fake.process++;
+    fake.thread = 1;
+    require(fini__lock_needed(&lock));
+    require(fini__lock_take(&lock));
+    require_eq(cleaned_up, 1);
 }
 
 /* ---- the trace line -------------------------------------------------------------------------- */

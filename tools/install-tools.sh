@@ -5,7 +5,7 @@
 set -eu
 packages="meson ninja-build gcc g++ clang lld libclang-rt-14-dev valgrind gdb pkgconf binutils
 lua5.4 liblua5.4-dev sqlite3 libsqlite3-dev
-spin liburcu-dev libseccomp-dev"
+spin liburcu-dev"
 
 missing=
 for package in $packages; do

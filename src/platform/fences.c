@@ -38,6 +38,14 @@ enum { WAIT_PRIVATELY_UNTIL = 9 | 128, WAKE_PRIVATELY = 1 | 128 };
 #endif
 #endif
 
+/* Nor fences at all; without light fences the atomic operations on both sides do. */
+static void own_fence(void)
+{
+#ifndef UNDER_THREAD_SANITIZER
+    atomic_thread_fence(memory_order_seq_cst);
+#endif
+}
+
 #if defined(SYS_membarrier) && !defined(UNDER_THREAD_SANITIZER)
 static bool call_membarrier(int command)
 {
@@ -71,7 +79,7 @@ bool fini__platform_light_fences(void)
 /* A process that shares no registration with the one that made it has to register again. */
 bool fini__platform_heavy_fence(void)
 {
-    atomic_thread_fence(memory_order_seq_cst);
+    own_fence();
     if (!fini__platform_light_fences() || call_membarrier(EXPEDITED))
         return true;
     return call_membarrier(REGISTER_EXPEDITED) && call_membarrier(EXPEDITED);

@@ -3,8 +3,8 @@
  * bench-gates: what a gate costs, beside other guards and beside none.
  *
  * Decides: what is measured and how - ratios of medians of interleaved rounds, so that a slow or
- * noisy machine changes the spread and not the ratio; calls by the thread's own processor time. The exit
- * status is 0 whatever the figures: a speed is no test.
+ * noisy machine changes the spread and not the ratio; calls by the thread's own processor time.
+ * The exit status is 0 whatever the figures: a speed is no test.
  * Leaves to others: the guarded calls (gate_image.c).
  */
 #include <dlfcn.h>

@@ -308,24 +308,24 @@ FINI_API int fini_hold_for_thread(void);
  * leave are the image's own. There the gate has to stand in the host.
  *
  * Threads are not registered, and nothing of a gate outlives the image. The thread that enters is
- * the one that leaves. A thread that ends inside, is cancelled there without a cleanup handler that
- * leaves, or jumps out with longjmp or an exception, stays inside: the gate is never empty again, and
- * close runs into its deadline, which is the safe side. A thread that is started later can be taken
- * for it, and then leave in its place.
+ * the one that leaves. A thread that ends inside, is cancelled there without a cleanup handler
+ * that leaves, or jumps out with longjmp or an exception, stays inside: the gate is never empty
+ * again, and close runs into its deadline, which is the safe side. A thread that is started later
+ * can be taken for it, and then leave in its place.
  *
  * In a forked child only the entries of the thread that forked remain; a closed gate is closed. If
  * another thread of the child is the first to use a gate, those of the parent's other threads go
  * when the thread that forked uses one.
  *
  * Any thread; hooks; constructors. Not in signal handlers. None of the calls is a cancellation
- * point. The gate's memory must be valid until close has answered FINI_OK, and is free to go then if
- * nobody enters it any more.
+ * point. The gate's memory must be valid until close has answered FINI_OK, and is free to go then
+ * if nobody enters it any more.
  *
- * Limits. An image has places for 256 pairs of a thread and a gate, and for 1024 more while they are
- * inside. When the first are taken, by threads that have ended too, entering takes about ten times
- * as long. Beyond 1280 entries at once they are only counted: close waits for them as well,
- * but such a thread is refused when it enters again while the gate closes, is not told FINI_EDEADLK,
- * and goes on being counted in a forked child.
+ * Limits. An image has places for 256 pairs of a thread and a gate, and for 1024 more while they
+ * are inside. When the first are taken, by threads that have ended too, entering takes longer, as
+ * long as a few atomic operations. Beyond 1280 entries at once they are only counted: close waits
+ * for them as well, but such a thread is refused when it enters again while the gate closes, is
+ * not told FINI_EDEADLK, and goes on being counted in a forked child.
  */
 
 /* The caller's memory. Initialize it with FINI_GATE_INIT or zero: open, nobody inside. */
@@ -340,8 +340,8 @@ struct fini_gate {
  * closed and the caller is not inside it, or gate is NULL. Who is inside may enter again while the
  * gate is being closed.
  *
- * Never waits. Some nanoseconds: where membarrier is to be had (Linux 4.14) no atomic operation, else
- * one. */
+ * Never waits. A nanosecond or two where membarrier is to be had (Linux 4.14); else as long as an
+ * atomic operation. */
 FINI_API bool fini_gate_enter(struct fini_gate *gate);
 
 /* Never waits; the last to leave wakes who closes the gate. A leave without an enter does nothing,
@@ -481,8 +481,10 @@ FINI_API __attribute__((cold)) void fini__gate_notify(const struct fini_gate *ga
 
 #ifdef __cplusplus
 #define FINI__INLINE FINI_API inline
+#define FINI__ADDRESS(pointer) reinterpret_cast<uintptr_t>(pointer)
 #else
 #define FINI__INLINE static inline
+#define FINI__ADDRESS(pointer) ((uintptr_t)(pointer))
 #endif
 
 #define FINI__LIKELY(condition) __builtin_expect(!!(condition), 1)
@@ -491,7 +493,7 @@ FINI_API __attribute__((cold)) void fini__gate_notify(const struct fini_gate *ga
 FINI__INLINE struct fini__gate_slot *fini__gate_first_slot(uintptr_t self,
                                                            const struct fini_gate *gate)
 {
-    uint64_t hash = (self + (uintptr_t)gate) * FINI__GATE_FACTOR;
+    uint64_t hash = (self + FINI__ADDRESS(gate)) * FINI__GATE_FACTOR;
     return &fini__gate_slots[hash >> 32 & (FINI__GATE_SLOTS - 1)];
 }
 
@@ -500,7 +502,7 @@ FINI__INLINE bool fini__gate_fits(const struct fini__gate_slot *slot, uintptr_t 
                                   const struct fini_gate *gate, uint32_t depth)
 {
     return FINI__LIKELY(FINI__LOAD(slot->owner) == self) &&
-           FINI__LIKELY(FINI__LOAD(slot->gate) == (uintptr_t)gate) &&
+           FINI__LIKELY(FINI__LOAD(slot->gate) == FINI__ADDRESS(gate)) &&
            FINI__LIKELY(FINI__LOAD(slot->depth) == depth);
 }
 
@@ -509,13 +511,13 @@ FINI__INLINE bool fini__gate_may_enter(const struct fini__gate_slot *slot,
                                        const struct fini_gate *gate)
 {
     const uintptr_t *process = FINI__LOAD(fini__gate_shared.process);
-    return FINI__LIKELY(FINI__LOAD(slot->process) == (uint32_t)FINI__LOAD(*process)) &&
+    return FINI__LIKELY(FINI__LOAD(slot->process) == (FINI__LOAD(*process) & 0xffffffffu)) &&
            FINI__LIKELY(!(FINI__LOAD(gate->fini__state) & 1));
 }
 
 FINI__INLINE bool fini__gate_enter(struct fini_gate *gate)
 {
-    uintptr_t self = (uintptr_t)__builtin_thread_pointer();
+    uintptr_t self = FINI__ADDRESS(__builtin_thread_pointer());
     struct fini__gate_slot *slot = fini__gate_first_slot(self, gate);
     if (!fini__gate_fits(slot, self, gate, 0) || !fini__gate_may_enter(slot, gate))
         return fini__gate_enter_slowly(gate);
@@ -528,7 +530,7 @@ FINI__INLINE bool fini__gate_enter(struct fini_gate *gate)
 
 FINI__INLINE void fini__gate_leave(struct fini_gate *gate)
 {
-    uintptr_t self = (uintptr_t)__builtin_thread_pointer();
+    uintptr_t self = FINI__ADDRESS(__builtin_thread_pointer());
     struct fini__gate_slot *slot = fini__gate_first_slot(self, gate);
     if (!fini__gate_fits(slot, self, gate, 1)) {
         fini__gate_leave_slowly(gate);

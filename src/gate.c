@@ -9,13 +9,13 @@
  * the thread that forked, and threads made since.
  *
  * Data. A slot says how often its owner, a thread, is inside a gate. Only the owner ever writes
- * `depth` and `gate` of a slot that has one. A slot in `near_slots` is found by a
- * hash, and is the owner's for good: it is never taken from a thread that may be alive. The owner may
- * have looked at it and be about to write to it, for as long as it is not scheduled, and no fence of
- * the taker's ends that; looking again after the write tells the owner, but by then it has
- * overwritten the taker's entry. So only the owner itself uses its slot for another gate, and who
- * finds none there takes one in `far_slots`, and gives it back when it leaves, at the price of some
- * atomic operations. When these are gone too, entries are counted in the gate, and nobody knows whose
+ * `depth` and `gate` of a slot that has one. A slot in `near_slots` is found by a hash, and is the
+ * owner's for good: it is never taken from a thread that may be alive. The owner may have looked
+ * at it and be about to write to it, for as long as it is not scheduled, and no fence of the
+ * taker's ends that; looking again after the write tells the owner, but by then it has overwritten
+ * the taker's entry. So only the owner itself uses its slot for another gate. Who finds none there
+ * takes one in `far_slots`, and gives it back when it leaves, at the price of some atomic
+ * operations. When these are gone too, entries are counted in the gate, and nobody knows whose
  * they are.
  *
  * State of a gate: a number; even: open, odd: closed. Each change adds 1, so that who finds the
@@ -23,7 +23,8 @@
  *
  *   state    enter                  close                        open
  *   even     inside                 -> +1, then as below         FINI_OK
- *   odd      only who is inside     waits until nobody is        -> +1, wakes closers: they close it
+ *   odd      only who is inside     waits until nobody is        -> +1, wakes closers, which
+ *                                                                close it again
  *
  * Forbidden: that close says FINI_OK, and somebody is inside before the gate is opened; that a
  * closer sleeps and nobody is inside.

@@ -5,8 +5,8 @@
  * Decides: every finalizer is told that the process exits, so that it never frees what another
  * thread may use. FINI_ON_EXIT_BEGIN hooks run with the FINI_ON_EXIT hooks, the environment is not
  * trusted (there is no way to tell a set-uid process), a forked child is not recognized, and there
- * are no references to the image and no keepsakes: FINI_ENOTSUP. Gates use fences on both sides, and
- * who waits for one spins; time is told to the second.
+ * are no references to the image and no keepsakes: FINI_ENOTSUP. Gates fence on both sides, and who
+ * waits for one spins; time is told to the second.
  * Leaves to others: everything else. Only ISO C is used here.
  */
 #include "select.h"

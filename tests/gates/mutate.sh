@@ -18,7 +18,9 @@ plain-fence) # the closer's fence is its own alone
     edit='s/if (!fini__platform_light_fences() || call_membarrier(EXPEDITED))/if (1)/' ;;
 no-second-look) # enter does not look at the state after it has written its depth
     edit='s/if (!FINI__LIKELY(!(__atomic_load_n(&gate->fini__state, __ATOMIC_ACQUIRE) & 1)))/if (0)/
-s/return !is_closed(g) || leave_slot(s, g);/return true;/' ;;
+s/return !is_closed(g) || leave_slot(s, g);/return true;/
+s/    __atomic_store_n(&slot->depth, 1, __ATOMIC_RELAXED);/    for (volatile int n = 0; n < 30000;) n++;\
+&/' ;; # widened, since it is a few instructions otherwise
 silent-leave) # nobody is woken
     edit='s/if (!FINI__LIKELY(FINI__LOAD(fini__gate_shared.closers) == 0))/if (0)/
 s/if (atomic_load(&SHARED->closers) != 0)/if (0)/' ;;
@@ -27,7 +29,7 @@ far-not-counted) # the closer looks at the first places only
 parents-stay) # a forked child keeps the entries of threads that it does not have
     edit='s/if (seen != process && seen != 0)/if (0)/' ;;
 no-process-in-slot) # the fast path takes over places in a forked child
-    edit='s/return FINI__LIKELY(FINI__LOAD(slot->process) == (uint32_t)FINI__LOAD(\*process)) &&/return process \&\&/' ;;
+    edit='s/^    return FINI__LIKELY(FINI__LOAD(slot->process).* &&/    return process \&\&/' ;;
 *)
     echo "mutate: no such mistake: $mistake" >&2
     exit 1 ;;

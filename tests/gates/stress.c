@@ -18,7 +18,7 @@ struct guarded {
     struct fini_gate gate;
     pthread_mutex_t openers; /* who has it may open the gate */
     _Atomic bool down;       /* the gate is known to be closed and empty */
-    unsigned value;          /* changed while it is down, read inside: a race that the gate prevents */
+    unsigned value;          /* changed while it is down, read inside: else a race */
 };
 
 static struct guarded guarded[GATES];

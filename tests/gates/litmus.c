@@ -14,8 +14,8 @@ static struct fini_gate gates[512], *gate;
 static _Atomic unsigned tries, ready; /* the try that may begin; threads that have ended the last */
 static _Atomic bool entered, stop;
 
-/* Stores to lines that the other processor has just written take long, and the next ones wait behind
- * them, while loads pass. */
+/* Stores to lines that the other processor has just written take long, and the next ones wait
+ * behind them, while loads pass. */
 static struct {
     _Alignas(64) _Atomic unsigned word;
 } lines[16];

@@ -19,7 +19,7 @@ plain-fence) # the closer's fence is its own alone
 no-second-look) # enter does not look at the state after it has written its depth
     edit='s/if (!FINI__LIKELY(!(__atomic_load_n(&gate->fini__state, __ATOMIC_ACQUIRE) & 1)))/if (0)/
 s/return !is_closed(g) || leave_slot(s, g);/return true;/
-s/    __atomic_store_n(&slot->depth, 1, __ATOMIC_RELAXED);/    for (volatile int n = 0; n < 30000;) n++;\
+s/    __atomic_store_n(&slot->depth, 1, /    for (volatile int n = 0; n < 30000;) n++;\
 &/' ;; # widened, since it is a few instructions otherwise
 silent-leave) # nobody is woken
     edit='s/if (!FINI__LIKELY(FINI__LOAD(fini__gate_shared.closers) == 0))/if (0)/

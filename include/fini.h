@@ -452,15 +452,18 @@ FINI_API void fini__hook_add_file(struct fini_hook *hook);
 
 /* Gates: what enter and leave do nearly always, without a call. All the rest, and why this is
  * right, is in gate.c. Elsewhere the same functions are called. */
-#if defined(__GNUC__) && defined(__ELF__) && defined(__has_builtin)
+#if defined(__GNUC__) && defined(__ELF__)
+#define FINI__GATE_SHARED 1
+#if defined(__has_builtin)
 #if __has_builtin(__builtin_thread_pointer)
 #define FINI__GATE_INLINE 1
+#endif
 #endif
 #endif
 
 enum { FINI__GATE_SLOTS = 256, FINI__GATE_FACTOR = 0x1e3779b9 };
 
-#ifdef FINI__GATE_INLINE
+#ifdef FINI__GATE_SHARED
 
 /* gate.c knows both as structures of atomic members. */
 struct __attribute__((aligned(64), may_alias)) fini__gate_slot {
@@ -478,6 +481,9 @@ FINI_API __attribute__((cold)) bool fini__gate_enter_slowly(struct fini_gate *ga
 FINI_API __attribute__((cold)) bool fini__gate_enter_in_vain(struct fini_gate *gate);
 FINI_API __attribute__((cold)) void fini__gate_leave_slowly(struct fini_gate *gate);
 FINI_API __attribute__((cold)) void fini__gate_notify(const struct fini_gate *gate);
+#endif
+
+#ifdef FINI__GATE_INLINE
 
 #ifdef __cplusplus
 #define FINI__INLINE FINI_API inline
@@ -493,7 +499,8 @@ FINI_API __attribute__((cold)) void fini__gate_notify(const struct fini_gate *ga
 FINI__INLINE struct fini__gate_slot *fini__gate_first_slot(uintptr_t self,
                                                            const struct fini_gate *gate)
 {
-    uint64_t hash = (self + FINI__ADDRESS(gate)) * FINI__GATE_FACTOR;
+    uint64_t hash = self + FINI__ADDRESS(gate);
+    hash *= FINI__GATE_FACTOR;
     return &fini__gate_slots[hash >> 32 & (FINI__GATE_SLOTS - 1)];
 }
 

@@ -88,7 +88,7 @@ struct closer {
 /* No slot that has an owner is of process 0. */
 static const uintptr_t no_process;
 
-#ifdef FINI__GATE_INLINE
+#ifdef FINI__GATE_SHARED
 struct fini__gate_slot fini__gate_slots[NEAR];
 struct fini__gate_shared fini__gate_shared = {&no_process, 0};
 #define NEAR_SLOTS ((struct near_slot *)(void *)fini__gate_slots)
@@ -454,7 +454,7 @@ static void leave_slowly(struct fini_gate *g)
 
 /* ---- entering and leaving -------------------------------------------------------------------- */
 
-#ifdef FINI__GATE_INLINE
+#ifdef FINI__GATE_SHARED
 bool fini__gate_enter_slowly(struct fini_gate *g)
 {
     return enter_slowly(g);
@@ -475,7 +475,9 @@ void fini__gate_notify(const struct fini_gate *g)
 {
     notify(g);
 }
-#else
+#endif
+
+#ifndef FINI__GATE_INLINE
 #define fini__gate_enter enter_slowly
 #define fini__gate_leave leave_slowly
 #endif

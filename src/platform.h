@@ -4,11 +4,13 @@
  * of it for one system, and selects itself by one outer #if. To port libfini, write one more.
  *
  * Decides: what a platform must answer, and what it may assume.
- * Leaves to others: what the answers mean (reason.c), and what to do then (image.c, hooks.c).
+ * Leaves to others: what the answers mean (reason.c), and what to do then (image.c, hooks.c,
+ * gate.c).
  */
 #ifndef FINI_PLATFORM_H
 #define FINI_PLATFORM_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -133,5 +135,31 @@ FINI_INTERNAL void fini__platform_print(const char *text, size_t length);
 
 /* The image's file name, for messages; never NULL. */
 FINI_INTERNAL const char *fini__platform_image_name(void);
+
+/* ---- gates ----------------------------------------------------------------------------------- */
+
+/* Whether fini__platform_heavy_fence makes a compiler barrier in any other thread as good as a
+ * fence. Always the same answer in one process. */
+FINI_INTERNAL bool fini__platform_light_fences(void);
+
+/* A fence in the calling thread and, if the function above says so, in every thread of the process
+ * at some moment during the call. False: the system refused, and nothing is known. */
+FINI_INTERNAL bool fini__platform_heavy_fence(void);
+
+/* Where fini__platform_process stands: always that number, or 0 in a forked child that has not
+ * asked for it yet. NULL: there is no such place. */
+FINI_INTERNAL const _Atomic uintptr_t *fini__platform_process_place(void);
+
+/* In a forked child: the calling thread is the one that called fork(). */
+FINI_INTERNAL bool fini__platform_forked_here(void);
+
+/* The moment that is so many nanoseconds away, for the function below; negative: never. */
+FINI_INTERNAL int64_t fini__platform_deadline(int64_t timeout);
+
+/* Sleep while the word is `seen`, until it is woken, or for no reason. False: it is too late. */
+FINI_INTERNAL bool fini__platform_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline);
+
+/* Wake all who sleep on the word. Its memory may be gone by then. */
+FINI_INTERNAL void fini__platform_wake(_Atomic uint32_t *word);
 
 #endif

@@ -380,6 +380,12 @@ uintptr_t fini__record_number(void)
     return atomic_compare_exchange_strong(place, &none, number) ? number : none;
 }
 
+const _Atomic uintptr_t *fini__platform_process_place(void)
+{
+    fini__platform_process();
+    return process && process->forgets ? &fini__self_forgotten()->number : NULL;
+}
+
 /* ---- the image's life ------------------------------------------------------------------------ */
 
 static bool at_startup;

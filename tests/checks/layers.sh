@@ -34,8 +34,9 @@ condition_names() {
 
 check_conditions() {
     own='FINI_[A-Z_]+_H|FINI_H|defined|__cplusplus|__GNUC__|__clang__|__STDC_[A-Z_]+|__has_[a-z_]+'
+    own="$own|__builtin_[a-z_]+|FINI__GATE_[A-Z]+"
     case $1 in
-    */include/fini.h | */src/compiler.h) own="$own|_WIN32|__CYGWIN__|FINI_INTERNAL" ;;
+    */include/fini.h | */src/compiler.h) own="$own|_WIN32|__CYGWIN__|__ELF__|FINI_INTERNAL" ;;
     esac
     if condition_names "$1" | grep -vxE "$own" >&2; then
         say_bad "a condition above the platform page: $1"

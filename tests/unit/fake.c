@@ -33,7 +33,7 @@ static void note(const char *call)
 void fake_reset(void)
 {
     fake = (struct fake){
-        .thread = 1, .process = 1, .thread_number = 4711, .image_name = "libthing.so",
+        .thread = 1, .forker = 1, .process = 1, .thread_number = 4711, .image_name = "libthing.so",
         .library_name = "libthing.so.1", .forget_shared = true};
 }
 
@@ -78,6 +78,7 @@ void fake_exit(void)
 void fake_fork(void)
 {
     fake.process++;
+    fake.forker = fake.thread;
     fini_why(); /* the first who takes the lock in a child cleans up */
 }
 
@@ -276,4 +277,56 @@ const char *fini__platform_library_name(void)
 {
     errno = ERANGE;
     return fake.library_name;
+}
+
+/* ---- gates ----------------------------------------------------------------------------------- */
+
+bool fini__platform_light_fences(void)
+{
+    return !(fake.dead & FAKE_LIGHT_FENCES);
+}
+
+bool fini__platform_heavy_fence(void)
+{
+    errno = EPERM;
+    fake.fences++;
+    if (fake.on_fence)
+        fake.on_fence();
+    return !(fake.dead & FAKE_HEAVY_FENCE);
+}
+
+const _Atomic uintptr_t *fini__platform_process_place(void)
+{
+    return fake.dead & FAKE_LIGHT_FENCES ? NULL : &fake.process;
+}
+
+bool fini__platform_forked_here(void)
+{
+    errno = ERANGE;
+    return fake.thread == fake.forker;
+}
+
+int64_t fini__platform_deadline(int64_t timeout)
+{
+    errno = ERANGE;
+    return timeout <= 0 ? timeout : fake.now + timeout;
+}
+
+bool fini__platform_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline)
+{
+    errno = ETIMEDOUT;
+    if (deadline == 0 || (deadline > 0 && fake.now >= deadline))
+        return false;
+    fake.now++;
+    unsigned round = fake.waits++;
+    if (atomic_load(word) == seen && fake.on_wait)
+        fake.on_wait(round);
+    return true;
+}
+
+void fini__platform_wake(_Atomic uint32_t *word)
+{
+    (void)word;
+    errno = EAGAIN;
+    fake.wakes++;
 }

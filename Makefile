@@ -22,6 +22,7 @@ check: tools all
 
 bench: tools all
 	ninja -C $(BUILD) --quiet bench
+	ninja -C $(BUILD) --quiet bench-gates
 
 install: tools
 	test -f $(BUILD)/build.ninja || meson setup $(BUILD)

@@ -74,7 +74,7 @@ check_below() {
     for file in "$1"/src/platform/*.[ch]; do
         [ "${file##*/}" = select.h ] || check_systems "$file"
     done
-    [ "$(wc -l <"$1/src/platform.h")" -le 160 ] || say_bad 'platform.h is more than a page'
+    [ "$(wc -l <"$1/src/platform.h")" -le 200 ] || say_bad 'platform.h is more than a page'
     return $bad
 }
 
@@ -131,7 +131,7 @@ case_violations_below_are_caught() # timeout=60
     caught "$name" check_below '#ifdef __linux__' src/platform/glibc.c
     caught "$name" check_below '#if 1 && defined(__GLIBC__)' src/platform/none.c
     caught "$name" check_below '#ifdef __FreeBSD__' src/platform/unwind.h
-    caught 'platform.h is more than a page' check_below "$(seq 160)" src/platform.h
+    caught 'platform.h is more than a page' check_below "$(seq 200)" src/platform.h
 }
 
 case_a_clean_copy_passes() # timeout=60

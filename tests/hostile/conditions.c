@@ -152,7 +152,7 @@ const struct matrix_condition matrix_conditions[] = {
     {"audit", audit_plain, NULL, CONDITION_LOADER},
     {"audit-binds", audit_binds, NULL, CONDITION_LOADER | CONDITION_NO_SCAN},
     {"audit-calls", audit_calls, NULL,
-     CONDITION_LOADER | CONDITION_NO_VFORK | CONDITION_NO_MARK | CONDITION_NO_SCAN},
+     CONDITION_LOADER | CONDITION_NO_VFORK | CONDITION_NO_SCAN},
     {"audit-fini", audit_fini, NULL, CONDITION_LOADER},
     {"bind-now", bind_now, NULL, CONDITION_LOADER},
     {"preload-bump", NULL, "allocator-bump.so", CONDITION_LOADER},

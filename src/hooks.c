@@ -254,7 +254,8 @@ static int add_locked(struct fini_hook *hook)
     return FINI_OK;
 }
 
-static int add(struct fini_hook *hook)
+/* Also for moments that fini_add refuses. */
+int fini__hooks_add(struct fini_hook *hook)
 {
     if (!fini__lock_take(&hooks.lock))
         return FINI_EDEADLK;
@@ -270,7 +271,7 @@ static int add(struct fini_hook *hook)
 int fini_add(struct fini_hook *hook)
 {
     int saved = errno;
-    int error = valid(hook) ? add(hook) : FINI_EINVAL;
+    int error = valid(hook) ? fini__hooks_add(hook) : FINI_EINVAL;
     errno = saved;
     return error;
 }

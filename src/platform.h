@@ -9,6 +9,7 @@
 #ifndef FINI_PLATFORM_H
 #define FINI_PLATFORM_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -105,6 +106,21 @@ FINI_INTERNAL void fini__platform_unmap(void *pages, size_t size);
 /* Soname or file name of this image; NULL: not known. */
 FINI_INTERNAL const char *fini__platform_library_name(void);
 
+/* ---- thread values --------------------------------------------------------------------------- */
+
+/* One pointer for each thread. When a thread ends that has one, `ends` is called with it there, and
+ * can still get it; then it has none. Again from open after close only. FINI_EAGAIN: none is left. */
+FINI_INTERNAL int fini__platform_values_open(void (*ends)(void *value));
+FINI_INTERNAL void *fini__platform_values_get(void);
+FINI_INTERNAL int fini__platform_values_set(void *value);
+
+/* On return `ends` is not running in another thread and never will. */
+FINI_INTERNAL void fini__platform_values_close(void);
+
+/* Zeroed, where leak checkers look; NULL: no memory. */
+FINI_INTERNAL void *fini__platform_allocate(size_t size);
+FINI_INTERNAL void fini__platform_free(void *memory);
+
 /* ---- small things ---------------------------------------------------------------------------- */
 
 /* Who is calling: never 0, differs between threads that live at the same time, cheap. */
@@ -127,5 +143,31 @@ FINI_INTERNAL void fini__platform_print(const char *text, size_t length);
 
 /* The image's file name, for messages; never NULL. */
 FINI_INTERNAL const char *fini__platform_image_name(void);
+
+/* ---- gates ----------------------------------------------------------------------------------- */
+
+/* Whether fini__platform_heavy_fence makes a compiler barrier in any other thread as good as a
+ * fence. Always the same answer in one process. */
+FINI_INTERNAL bool fini__platform_light_fences(void);
+
+/* A fence in the calling thread and, if the function above says so, in every thread of the process
+ * at some moment during the call. False: the system refused, and nothing is known. */
+FINI_INTERNAL bool fini__platform_heavy_fence(void);
+
+/* Where fini__platform_process stands: always that number, or 0 in a forked child that has not
+ * asked for it yet. NULL: there is no such place. */
+FINI_INTERNAL const _Atomic uintptr_t *fini__platform_process_place(void);
+
+/* In a forked child: the calling thread is the one that called fork(). */
+FINI_INTERNAL bool fini__platform_forked_here(void);
+
+/* The moment that is so many nanoseconds away, for the function below; negative: never. */
+FINI_INTERNAL int64_t fini__platform_deadline(int64_t timeout);
+
+/* Sleep while the word is `seen`, until it is woken, or for no reason. False: it is too late. */
+FINI_INTERNAL bool fini__platform_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline);
+
+/* Wake all who sleep on the word. Its memory may be gone by then. */
+FINI_INTERNAL void fini__platform_wake(_Atomic uint32_t *word);
 
 #endif

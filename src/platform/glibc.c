@@ -34,6 +34,7 @@
 #include "references.h"
 #include "self.h"
 #include "stack.h"
+#include "values.h"
 
 #ifndef MADV_WIPEONFORK /* older headers; the kernel says whether it knows it */
 #define MADV_WIPEONFORK 18
@@ -67,6 +68,7 @@ struct process {
     bool published;            /* every image finds it: here is a place for what outlives one */
     struct fini__thread_ends ends;
     struct fini__stack_memory stack;
+    struct fini__key_rows *_Atomic key_rows;
 };
 
 enum { SHARED_AT = 3072 };
@@ -371,6 +373,12 @@ uintptr_t fini__record_number(void)
     return atomic_compare_exchange_strong(place, &none, number) ? number : none;
 }
 
+const _Atomic uintptr_t *fini__platform_process_place(void)
+{
+    fini__platform_process();
+    return process && process->forgets ? &fini__self_forgotten()->number : NULL;
+}
+
 /* ---- the image's life ------------------------------------------------------------------------ */
 
 static bool at_startup;
@@ -477,6 +485,12 @@ struct fini__thread_ends *fini__record_thread_ends(bool main_libc_ends)
         return own_libc_ends();
     struct process *p = published_process();
     return p ? &p->ends : NULL;
+}
+
+struct fini__key_rows *_Atomic *fini__record_key_rows(void)
+{
+    struct process *p = published_process();
+    return p ? &p->key_rows : NULL;
 }
 
 void *fini__platform_shared(void)

@@ -5,7 +5,7 @@
  * Decides: every finalizer is told that the process exits, so that it never frees what another
  * thread may use. FINI_ON_EXIT_BEGIN hooks run with the FINI_ON_EXIT hooks, the environment is not
  * trusted (there is no way to tell a set-uid process), a forked child is not recognized, and there
- * are no references to the image and no keepsakes: FINI_ENOTSUP.
+ * are no references to the image, no keepsakes and no thread values: FINI_ENOTSUP.
  * Leaves to others: everything else. Only ISO C is used here.
  */
 #include "select.h"
@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "../platform.h"
 
@@ -162,6 +163,84 @@ void fini__platform_print(const char *text, size_t length)
 const char *fini__platform_image_name(void)
 {
     return "?";
+}
+
+/* ---- gates ----------------------------------------------------------------------------------- */
+
+bool fini__platform_light_fences(void)
+{
+    return false;
+}
+
+bool fini__platform_heavy_fence(void)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    return true;
+}
+
+const _Atomic uintptr_t *fini__platform_process_place(void)
+{
+    return NULL;
+}
+
+bool fini__platform_forked_here(void)
+{
+    return true;
+}
+
+/* ISO C tells no time but the date that every system has. The second that has begun does not
+ * count. */
+int64_t fini__platform_deadline(int64_t timeout)
+{
+    if (timeout <= 0)
+        return timeout < 0 ? -1 : 0;
+    return (int64_t)time(NULL) + timeout / 1000000000 + 2;
+}
+
+bool fini__platform_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline)
+{
+    if (atomic_load(word) != seen || deadline < 0)
+        return true;
+    return deadline > 0 && (int64_t)time(NULL) < deadline;
+}
+
+void fini__platform_wake(_Atomic uint32_t *word)
+{
+    (void)word;
+}
+
+/* ---- thread values --------------------------------------------------------------------------- */
+
+int fini__platform_values_open(void (*ends)(void *value))
+{
+    (void)ends;
+    return FINI_ENOTSUP;
+}
+
+void *fini__platform_values_get(void)
+{
+    return NULL;
+}
+
+int fini__platform_values_set(void *value)
+{
+    (void)value;
+    return FINI_ENOTSUP;
+}
+
+void fini__platform_values_close(void)
+{
+}
+
+void *fini__platform_allocate(size_t size)
+{
+    (void)size;
+    return NULL;
+}
+
+void fini__platform_free(void *memory)
+{
+    (void)memory;
 }
 
 #else

@@ -73,7 +73,7 @@ check_below() {
     for file in "$1"/src/platform/*.[ch]; do
         [ "${file##*/}" = select.h ] || check_systems "$file"
     done
-    [ "$(wc -l <"$1/src/platform.h")" -le 160 ] || say_bad 'platform.h is more than a page'
+    [ "$(wc -l <"$1/src/platform.h")" -le 180 ] || say_bad 'platform.h is more than a page'
     return $bad
 }
 

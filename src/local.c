@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Thread values: one value for each thread in each of up to 256 places.
+ *
+ * Decides: where values are kept, who destroys which, and that each is destroyed once.
+ * Leaves to others: how a thread finds its own and is caught when it ends (platform.h), and the
+ * order at unload (hooks.c): each fini_local is a hook too, and so is, older than all, the one
+ * that closes the key.
+ *
+ * A place has a fini_local or none. A thread has a table, made with its first value, which has a
+ * cell for each place, in chunks. All tables are on one list. The lock guards the list and the
+ * places, but a thread reads both of its own without it; it is not held while a destructor runs.
+ *
+ *   place        init         fini_local_destroy, unload           get, set
+ *   free         -> set up    -                                    NULL, EINVAL
+ *   set up       EBUSY        -> unwinding, destroys; -> free      the cell
+ *   unwinding    another one  -                                    NULL, EINVAL
+ *
+ * A cell is emptied by an exchange: who gets the value destroys it. A thread that ends says first
+ * which place it is at (`running`), and who unwinds a place waits, after it has emptied all
+ * cells, for those that are there. Who sets a value looks afterwards whether the place is still
+ * its own: either the one who unwinds finds the value, or the setter takes it back.
+ *
+ * In a forked child a table belongs to a thread that exists if that thread has used it there, or
+ * is the caller's. The list is whole between any two stores.
+ */
+#include <errno.h>
+
+#include "core.h"
+
+enum { LOCALS = 256, CHUNK = 16, CHUNKS = LOCALS / CHUNK, PASSES = 4, CLAIMED_AT_ONCE = 32 };
+
+struct chunk {
+    void *_Atomic value[CHUNK];
+};
+
+/* What a thread has. */
+struct table {
+    struct table *next;
+    _Atomic uintptr_t process; /* in which the thread has used it last */
+    _Atomic unsigned running; /* the place whose destructor it runs at its end, plus 1 */
+    struct chunk *_Atomic chunk[CHUNKS];
+};
+
+struct place {
+    struct fini_local *_Atomic local; /* NULL: free or unwinding */
+    fini_fn *_Atomic destroy;         /* NULL: free */
+};
+
+static struct {
+    struct fini__lock lock;
+    struct table *tables;
+    bool open; /* the platform calls, and `closing` is a hook */
+    unsigned newest; /* of the places that have been used, plus 1 */
+    struct fini_hook closing;
+    struct place place[LOCALS];
+} locals;
+
+/* False: this thread holds the lock already, below a signal handler that has called exit(). */
+static bool take_locals(void)
+{
+    return fini__lock_take(&locals.lock);
+}
+
+static void drop_locals(bool taken)
+{
+    if (taken)
+        fini__lock_drop(&locals.lock);
+}
+
+/* Memory that nobody initialized says any place. */
+static struct place *place_of_local(const struct fini_local *l)
+{
+    struct place *place = &locals.place[l->fini__place % LOCALS];
+    return atomic_load_explicit(&place->local, memory_order_acquire) == l ? place : NULL;
+}
+
+static unsigned number_of(const struct place *place)
+{
+    return (unsigned)(place - locals.place);
+}
+
+/* ---- tables ---------------------------------------------------------------------------------- */
+
+static void use_table(struct table *t)
+{
+    uintptr_t process = fini__platform_process();
+    if (atomic_load_explicit(&t->process, memory_order_relaxed) != process)
+        atomic_store_explicit(&t->process, process, memory_order_relaxed);
+}
+
+/* Not the thread's number: a new thread of a child may have that of one that the child lacks. */
+static bool has_thread(const struct table *t)
+{
+    return atomic_load_explicit(&t->process, memory_order_relaxed) == fini__platform_process();
+}
+
+static struct table *own_table(void)
+{
+    struct table *t = fini__platform_values_get();
+    if (t)
+        use_table(t);
+    return t;
+}
+
+/* NULL: the thread has never had a value near it. */
+static void *_Atomic *find_cell(struct table *t, unsigned n)
+{
+    struct chunk *chunk = atomic_load_explicit(&t->chunk[n / CHUNK], memory_order_acquire);
+    return chunk ? &chunk->value[n % CHUNK] : NULL;
+}
+
+static void *empty_cell(struct table *t, unsigned n)
+{
+    void *_Atomic *cell = find_cell(t, n);
+    if (!cell || !atomic_load_explicit(cell, memory_order_relaxed))
+        return NULL;
+    return atomic_exchange(cell, NULL);
+}
+
+static void free_table(struct table *t)
+{
+    for (unsigned n = 0; n < CHUNKS; n++)
+        fini__platform_free(atomic_load(&t->chunk[n]));
+    fini__platform_free(t);
+}
+
+static void unlink_table(const struct table *t)
+{
+    struct table **link = &locals.tables;
+    while (*link && *link != t)
+        link = &(*link)->next;
+    if (*link)
+        *link = t->next;
+}
+
+static bool is_empty(const struct table *t)
+{
+    for (unsigned n = 0; n < CHUNKS; n++) {
+        struct chunk *chunk = atomic_load(&t->chunk[n]);
+        for (unsigned i = 0; chunk && i < CHUNK; i++)
+            if (atomic_load(&chunk->value[i]))
+                return false;
+    }
+    return true;
+}
+
+/* What was set in the last pass stays, and the table with it. */
+static void abandon_table(struct table *t)
+{
+    bool taken = take_locals();
+    bool empty = is_empty(t);
+    if (empty)
+        unlink_table(t);
+    drop_locals(taken);
+    if (empty)
+        free_table(t);
+}
+
+static int make_table(struct table **ret)
+{
+    struct table *t = fini__platform_allocate(sizeof *t);
+    if (!t)
+        return FINI_ENOMEM;
+    use_table(t);
+    if (!take_locals()) {
+        fini__platform_free(t);
+        return FINI_EDEADLK;
+    }
+    t->next = locals.tables;
+    atomic_signal_fence(memory_order_seq_cst);
+    locals.tables = t;
+    drop_locals(true);
+    int error = fini__platform_values_set(t);
+    if (error != FINI_OK)
+        abandon_table(t);
+    *ret = t;
+    return error;
+}
+
+/* Only the table's thread makes chunks. */
+static int make_cell(struct table *t, unsigned n, void *_Atomic **ret)
+{
+    *ret = find_cell(t, n);
+    if (*ret)
+        return FINI_OK;
+    struct chunk *chunk = fini__platform_allocate(sizeof *chunk);
+    if (!chunk)
+        return FINI_ENOMEM;
+    atomic_store_explicit(&t->chunk[n / CHUNK], chunk, memory_order_release);
+    *ret = &chunk->value[n % CHUNK];
+    return FINI_OK;
+}
+
+/* ---- the end of a thread --------------------------------------------------------------------- */
+
+static bool end_value(struct table *t, unsigned n)
+{
+    atomic_store_explicit(&t->running, n + 1, memory_order_relaxed);
+    void *value = empty_cell(t, n);
+    if (value)
+        atomic_load(&locals.place[n].destroy)(value, FINI_THREAD_EXIT);
+    atomic_store_explicit(&t->running, 0, memory_order_release);
+    return value != NULL;
+}
+
+static bool end_chunk(struct table *t, unsigned chunk)
+{
+    bool any = false;
+    if (!atomic_load_explicit(&t->chunk[chunk], memory_order_relaxed))
+        return false;
+    for (unsigned n = (chunk + 1) * CHUNK; n-- > chunk * CHUNK;)
+        if (atomic_load_explicit(find_cell(t, n), memory_order_relaxed))
+            any |= end_value(t, n);
+    return any;
+}
+
+/* Destructors may set values, and fork. */
+static void end_table(void *arg)
+{
+    int saved = errno;
+    struct table *t = arg;
+    bool any = true;
+    for (unsigned pass = 0; any && pass < PASSES; pass++) {
+        any = false;
+        for (unsigned chunk = CHUNKS; chunk-- > 0;) {
+            use_table(t);
+            any |= end_chunk(t, chunk);
+        }
+    }
+    abandon_table(t);
+    errno = saved;
+}
+
+/* ---- unwinding ------------------------------------------------------------------------------- */
+
+static unsigned claim_some(unsigned n, void *claimed[CLAIMED_AT_ONCE])
+{
+    unsigned count = 0;
+    bool taken = take_locals();
+    for (struct table *t = locals.tables; t && count < CLAIMED_AT_ONCE; t = t->next)
+        if (has_thread(t) && (claimed[count] = empty_cell(t, n)) != NULL)
+            count++;
+    drop_locals(taken);
+    return count;
+}
+
+static bool runs_elsewhere(unsigned n)
+{
+    bool found = false;
+    const struct table *own = own_table();
+    bool taken = take_locals();
+    for (const struct table *t = locals.tables; t && !found; t = t->next)
+        found = atomic_load_explicit(&t->running, memory_order_acquire) == n + 1 &&
+                has_thread(t) && t != own;
+    drop_locals(taken);
+    return found;
+}
+
+static void destroy_all(unsigned n, fini_reason why)
+{
+    void *claimed[CLAIMED_AT_ONCE];
+    fini_fn *destroy = atomic_load(&locals.place[n].destroy);
+    own_table();
+    for (unsigned count = 1; count > 0;) {
+        count = claim_some(n, claimed);
+        for (unsigned i = 0; i < count; i++)
+            destroy(claimed[i], why);
+    }
+    for (unsigned round = 0; runs_elsewhere(n); round++)
+        fini__platform_pause(round);
+}
+
+/* True: the place is the caller's to unwind. */
+static bool begin_unwinding(const struct fini_local *l, struct place **ret)
+{
+    bool taken = take_locals();
+    *ret = place_of_local(l);
+    if (*ret)
+        atomic_store(&(*ret)->local, NULL);
+    drop_locals(taken);
+    return *ret != NULL;
+}
+
+/* FINI_EXIT: the image may go, but there is no telling. */
+static void unwind(void *arg, fini_reason why)
+{
+    struct place *place;
+    if (!begin_unwinding(arg, &place))
+        return;
+    if (why != FINI_EXIT)
+        destroy_all(number_of(place), why);
+    atomic_store(&place->destroy, NULL);
+}
+
+/* Tables of threads that live on: they will not look at them again. */
+static void close_all(void *arg, fini_reason why)
+{
+    (void)arg, (void)why;
+    fini__platform_values_close();
+    bool taken = take_locals();
+    struct table *t = locals.tables;
+    locals.tables = NULL;
+    locals.open = false;
+    drop_locals(taken);
+    while (t) {
+        struct table *next = t->next;
+        free_table(t);
+        t = next;
+    }
+}
+
+/* ---- the interface --------------------------------------------------------------------------- */
+
+static int open_all(void)
+{
+    if (locals.open)
+        return FINI_OK;
+    locals.closing = (struct fini_hook)FINI_HOOK_INIT(close_all, NULL, FINI__ON_GOING);
+    int error = fini__platform_values_open(end_table);
+    if (error != FINI_OK)
+        return error;
+    error = fini__hooks_add(&locals.closing);
+    if (error != FINI_OK)
+        fini__platform_values_close();
+    locals.open = error == FINI_OK;
+    return error;
+}
+
+/* Behind all others as long as there is room, so that a newer one is newer. */
+static struct place *find_place(void)
+{
+    for (unsigned n = locals.newest; n > 0 && !atomic_load(&locals.place[n - 1].destroy); n--)
+        locals.newest = n - 1;
+    if (locals.newest < LOCALS)
+        return &locals.place[locals.newest++];
+    for (unsigned n = 0; n < LOCALS; n++)
+        if (!atomic_load(&locals.place[n].destroy))
+            return &locals.place[n];
+    return NULL;
+}
+
+static int set_up(struct fini_local *l, fini_fn *destroy)
+{
+    struct place *place = find_place();
+    if (!place)
+        return FINI_EAGAIN;
+    l->fini__hook = (struct fini_hook)FINI_HOOK_INIT(unwind, l, FINI__ON_GOING);
+    l->fini__place = number_of(place);
+    int error = fini__hooks_add(&l->fini__hook);
+    if (error != FINI_OK)
+        return error;
+    for (struct table *t = locals.tables; t; t = t->next)
+        empty_cell(t, l->fini__place); /* of a thread that a forked child lacks */
+    atomic_store(&place->destroy, destroy);
+    atomic_store(&place->local, l);
+    return FINI_OK;
+}
+
+static int init_locked(struct fini_local *l, fini_fn *destroy)
+{
+    if (place_of_local(l))
+        return FINI_EBUSY;
+    int error = open_all();
+    return error == FINI_OK ? set_up(l, destroy) : error;
+}
+
+int fini_local_init(struct fini_local *l, fini_fn *destroy)
+{
+    int saved = errno;
+    if (!l || !destroy)
+        return FINI_EINVAL;
+    if (!take_locals())
+        return FINI_EDEADLK;
+    int error = init_locked(l, destroy);
+    drop_locals(true);
+    errno = saved;
+    return error;
+}
+
+void fini_local_destroy(struct fini_local *l)
+{
+    int saved = errno;
+    struct place *place;
+    fini_reason why = fini__hooks_why();
+    if (l && begin_unwinding(l, &place)) {
+        fini_remove(&l->fini__hook);
+        destroy_all(number_of(place), why == FINI_RUNNING ? FINI_UNLOAD : why);
+        atomic_store(&place->destroy, NULL);
+    }
+    errno = saved;
+}
+
+void *fini_local_get(struct fini_local *l)
+{
+    const struct place *place = l ? place_of_local(l) : NULL;
+    struct table *t = place ? own_table() : NULL;
+    void *_Atomic *cell = t ? find_cell(t, number_of(place)) : NULL;
+    return cell ? atomic_load_explicit(cell, memory_order_relaxed) : NULL;
+}
+
+static int not_set_up(void)
+{
+    return fini__image_finalizing() ? FINI_EFINALIZING : FINI_EINVAL;
+}
+
+/* Sequentially consistent against begin_unwinding and claim_some: each writes, then reads. */
+static int store_value(struct fini_local *l, struct table *t, void *value)
+{
+    void *_Atomic *cell;
+    int error = make_cell(t, l->fini__place, &cell);
+    if (error != FINI_OK)
+        return error;
+    atomic_store(cell, value);
+    if (atomic_load(&locals.place[l->fini__place].local) == l || !value)
+        return FINI_OK;
+    return atomic_exchange(cell, NULL) ? not_set_up() : FINI_OK;
+}
+
+static int set_value(struct fini_local *l, void *value)
+{
+    if (!place_of_local(l))
+        return not_set_up();
+    struct table *t = own_table();
+    if (!t && !value)
+        return FINI_OK;
+    int error = t ? FINI_OK : make_table(&t);
+    return error == FINI_OK ? store_value(l, t, value) : error;
+}
+
+int fini_local_set(struct fini_local *l, void *value)
+{
+    int saved = errno;
+    int error = l ? set_value(l, value) : FINI_EINVAL;
+    errno = saved;
+    return error;
+}

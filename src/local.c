@@ -18,8 +18,8 @@
  *
  * A cell is emptied by an exchange: who gets the value destroys it. A thread that ends says first
  * which place it is at (`running`), and who unwinds a place waits, after it has emptied all
- * cells, for those that are there. Who sets a value looks afterwards whether the place is still
- * its own: either the one who unwinds finds the value, or the setter takes it back.
+ * cells, for those that are there. A thread that sets a value says so first (`setting`) and then
+ * looks whether the place is still set up; who unwinds takes it down, and then waits for those.
  *
  * In a forked child a table belongs to a thread that exists if that thread has used it there, or
  * is the caller's. The list is whole between any two stores.
@@ -39,6 +39,7 @@ struct table {
     struct table *next;
     _Atomic uintptr_t process; /* in which the thread has used it last */
     _Atomic unsigned running; /* the place whose destructor it runs at its end, plus 1 */
+    _Atomic unsigned setting; /* the place it sets a value in, plus 1 */
     struct chunk *_Atomic chunk[CHUNKS];
 };
 
@@ -245,30 +246,44 @@ static unsigned claim_some(unsigned n, void *claimed[CLAIMED_AT_ONCE])
     return count;
 }
 
-static bool runs_elsewhere(unsigned n)
+static bool is_running(const struct table *t, unsigned n)
+{
+    return atomic_load_explicit(&t->running, memory_order_acquire) == n + 1;
+}
+
+static bool is_setting(const struct table *t, unsigned n)
+{
+    return atomic_load(&t->setting) == n + 1;
+}
+
+static bool any_other(bool (*is_there)(const struct table *t, unsigned n), unsigned n)
 {
     bool found = false;
     const struct table *own = own_table();
     bool taken = take_locals();
     for (const struct table *t = locals.tables; t && !found; t = t->next)
-        found = atomic_load_explicit(&t->running, memory_order_acquire) == n + 1 &&
-                has_thread(t) && t != own;
+        found = is_there(t, n) && has_thread(t) && t != own;
     drop_locals(taken);
     return found;
+}
+
+static void wait_for_others(bool (*are_there)(const struct table *t, unsigned n), unsigned n)
+{
+    for (unsigned round = 0; any_other(are_there, n); round++)
+        fini__platform_pause(round);
 }
 
 static void destroy_all(unsigned n, fini_reason why)
 {
     void *claimed[CLAIMED_AT_ONCE];
     fini_fn *destroy = atomic_load(&locals.place[n].destroy);
-    own_table();
+    wait_for_others(is_setting, n);
     for (unsigned count = 1; count > 0;) {
         count = claim_some(n, claimed);
         for (unsigned i = 0; i < count; i++)
             destroy(claimed[i], why);
     }
-    for (unsigned round = 0; runs_elsewhere(n); round++)
-        fini__platform_pause(round);
+    wait_for_others(is_running, n);
 }
 
 /* True: the place is the caller's to unwind. */
@@ -282,14 +297,13 @@ static bool begin_unwinding(const struct fini_local *l, struct place **ret)
     return *ret != NULL;
 }
 
-/* FINI_EXIT: the image may go, but there is no telling. */
+/* FINI_EXIT: the image may go, but there is no telling. Until it does, threads may end. */
 static void unwind(void *arg, fini_reason why)
 {
     struct place *place;
-    if (!begin_unwinding(arg, &place))
+    if (!begin_unwinding(arg, &place) || why == FINI_EXIT)
         return;
-    if (why != FINI_EXIT)
-        destroy_all(number_of(place), why);
+    destroy_all(number_of(place), why);
     atomic_store(&place->destroy, NULL);
 }
 
@@ -351,7 +365,8 @@ static int set_up(struct fini_local *l, fini_fn *destroy)
     if (error != FINI_OK)
         return error;
     for (struct table *t = locals.tables; t; t = t->next)
-        empty_cell(t, l->fini__place); /* of a thread that a forked child lacks */
+        if (!has_thread(t))
+            empty_cell(t, l->fini__place);
     atomic_store(&place->destroy, destroy);
     atomic_store(&place->local, l);
     return FINI_OK;
@@ -404,28 +419,31 @@ static int not_set_up(void)
     return fini__image_finalizing() ? FINI_EFINALIZING : FINI_EINVAL;
 }
 
-/* Sequentially consistent against begin_unwinding and claim_some: each writes, then reads. */
-static int store_value(struct fini_local *l, struct table *t, void *value)
+/* Sequentially consistent against begin_unwinding and is_setting: each side writes, then reads. */
+static int store_value(const struct fini_local *l, struct place *place, struct table *t, void *value)
 {
     void *_Atomic *cell;
-    int error = make_cell(t, l->fini__place, &cell);
+    int error = make_cell(t, number_of(place), &cell);
     if (error != FINI_OK)
         return error;
-    atomic_store(cell, value);
-    if (atomic_load(&locals.place[l->fini__place].local) == l || !value)
-        return FINI_OK;
-    return atomic_exchange(cell, NULL) ? not_set_up() : FINI_OK;
+    atomic_store(&t->setting, number_of(place) + 1);
+    bool still = atomic_load(&place->local) == l;
+    if (still)
+        atomic_store_explicit(cell, value, memory_order_release);
+    atomic_store_explicit(&t->setting, 0, memory_order_release);
+    return still ? FINI_OK : not_set_up();
 }
 
 static int set_value(struct fini_local *l, void *value)
 {
-    if (!place_of_local(l))
+    struct place *place = place_of_local(l);
+    if (!place)
         return not_set_up();
     struct table *t = own_table();
     if (!t && !value)
         return FINI_OK;
     int error = t ? FINI_OK : make_table(&t);
-    return error == FINI_OK ? store_value(l, t, value) : error;
+    return error == FINI_OK ? store_value(l, place, t, value) : error;
 }
 
 int fini_local_set(struct fini_local *l, void *value)

@@ -319,7 +319,8 @@ FINI_API int fini_hold_for_thread(void);
  * dladdr, no first use of a thread_local object, nor for a thread that does. It must not unload its
  * own image.
  *
- * In a forked child there is the value of the thread that forked. Those of others are not destroyed.
+ * In a forked child there is the value of the thread that forked. Those of others are not
+ * destroyed.
  *
  * Limits: 256 at a time in an image. Takes three of the process's thread keys (1024 on glibc) for
  * each image that uses values, from the first fini_local_init until it goes; they are kept for

@@ -420,14 +420,15 @@ static int not_set_up(void)
 }
 
 /* Sequentially consistent against begin_unwinding and is_setting: each side writes, then reads. */
-static int store_value(const struct fini_local *l, struct place *place, struct table *t, void *value)
+static int store_value(struct table *t, struct fini_local *l, void *value)
 {
     void *_Atomic *cell;
-    int error = make_cell(t, number_of(place), &cell);
+    unsigned n = l->fini__place % LOCALS;
+    int error = make_cell(t, n, &cell);
     if (error != FINI_OK)
         return error;
-    atomic_store(&t->setting, number_of(place) + 1);
-    bool still = atomic_load(&place->local) == l;
+    atomic_store(&t->setting, n + 1);
+    bool still = atomic_load(&locals.place[n].local) == l;
     if (still)
         atomic_store_explicit(cell, value, memory_order_release);
     atomic_store_explicit(&t->setting, 0, memory_order_release);
@@ -436,14 +437,13 @@ static int store_value(const struct fini_local *l, struct place *place, struct t
 
 static int set_value(struct fini_local *l, void *value)
 {
-    struct place *place = place_of_local(l);
-    if (!place)
+    if (!place_of_local(l))
         return not_set_up();
     struct table *t = own_table();
     if (!t && !value)
         return FINI_OK;
     int error = t ? FINI_OK : make_table(&t);
-    return error == FINI_OK ? store_value(l, place, t, value) : error;
+    return error == FINI_OK ? store_value(t, l, value) : error;
 }
 
 int fini_local_set(struct fini_local *l, void *value)

@@ -109,7 +109,7 @@ FINI_INTERNAL const char *fini__platform_library_name(void);
 /* ---- thread values --------------------------------------------------------------------------- */
 
 /* One pointer for each thread. When a thread ends that has one, `ends` is called with it there, and
- * can still get it; then it has none. Again from open after close only. FINI_EAGAIN: none is left. */
+ * can still get it; then it has none. Open again after close only. FINI_EAGAIN: none is left. */
 FINI_INTERNAL int fini__platform_values_open(void (*ends)(void *value));
 FINI_INTERNAL void *fini__platform_values_get(void);
 FINI_INTERNAL int fini__platform_values_set(void *value);

@@ -24,18 +24,18 @@
  *   armed             clear    clear   a thread, whose keys lead to it
  *   in between        filled   clear   a thread that may be in our destructor
  *
- * Unload deletes our key, has every thread fence, and waits for all records that are in between. Both
- * sides write, then read, and one has to see the other: a thread fills `before` and then looks at
- * our key; unload deletes the key and then looks at `before`.
+ * Unload deletes our key, has every thread fence, and waits for all records that are in between.
+ * Both sides write, then read, and one has to see the other: a thread fills `before` and then looks
+ * at our key; unload deletes the key and then looks at `before`.
  *
  * The three have to be neighbours: a destructor of somebody else in between might wait for the
- * loader's lock, which unload holds while it waits. As libc gives the lowest free number, neighbours
- * are found by taking keys until there are three. Rows are kept by the process and used again: between
- * two images a key without a destructor keeps the middle. Should another thread snatch it, the row
- * is given up, and its records with it.
+ * loader's lock, which unload holds while it waits. As libc gives the lowest free number,
+ * neighbours are found by taking keys until there are three. Rows are kept by the process and used
+ * again: between two images a key without a destructor keeps the middle. Should another thread
+ * snatch it, the row is given up, and its records with it.
  *
- * A thread whose keys still lead to a record when the image goes will fill it later, whose image the
- * row may be by then. So records are never freed, and a thread takes the one that it has.
+ * A thread whose keys still lead to a record when the image goes will fill it later, whosever the
+ * row is by then. So records are never freed, and a thread takes the one that it has.
  *
  * Fork: a child has one thread, and records of others that are never filled. Who cannot be known to
  * live is waited for a little.
@@ -332,7 +332,8 @@ static bool arm_anew(void)
     struct record *r = take_any_record(own_row.row);
     if (!r)
         return false;
-    if (thread_keys.set(own_row.after, &r->after) == 0 && thread_keys.set(own_row.before, &r->before) == 0)
+    if (thread_keys.set(own_row.after, &r->after) == 0 &&
+        thread_keys.set(own_row.before, &r->before) == 0)
         return true;
     thread_keys.set(own_row.after, NULL);
     free_record(r);
@@ -379,22 +380,23 @@ int fini__platform_values_set(void *value)
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-/* Not by calloc, which would be one name more that each image asks for. */
+/* Without the fence compilers make calloc of it: one name more that each image asks for. */
 void *fini__platform_allocate(size_t size)
 {
-    void *memory = malloc(size);
-    return memory ? memset(memory, 0, size) : NULL;
+    void *block = malloc(size);
+    atomic_signal_fence(memory_order_seq_cst);
+    return block ? memset(block, 0, size) : NULL;
 }
 
-void fini__platform_free(void *memory)
+void fini__platform_free(void *block)
 {
-    free(memory);
+    free(block);
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-/* Where the kernel has no fence to offer: it interrupts all processors that the process runs on when
- * a page goes that was in use, on most; and no store is on its way for a millisecond. */
+/* Where the kernel offers no fence: when a page goes that was in use, it interrupts all processors
+ * that the process runs on (most kinds of them); and no store is on its way for a millisecond. */
 static void fence_everywhere(void)
 {
     if (fini__platform_light_fences() && fini__platform_heavy_fence())

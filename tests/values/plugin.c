@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * plugin.c - a plugin with thread values. NAIVE: with thread keys, whose destructor is the plugin's,
- * as libraries have them.
+ * plugin.c - a plugin with thread values. NAIVE: with thread keys, whose destructor is the
+ * plugin's, as libraries have them.
  */
 #include "plugin.h"
 

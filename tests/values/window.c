@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The window that no instruction of the plugin's can close: a thread that ends is held in libc, which
- * has read the address of the destructor and not called it, or at the last instruction of the
- * destructor, while main unloads the plugin. The thread is stepped there, from another process.
+ * The window that no instruction of the plugin's can close: a thread that ends is held in libc,
+ * which has read the address of the destructor and not called it, or at the last instruction of
+ * the destructor, while main unloads the plugin. The thread is stepped there, from another process.
  *
  * With a thread key of the plugin's, deleted at unload or not, the thread goes on in unmapped code.
  * With libfini the unload waits for it.

@@ -54,7 +54,7 @@ static struct {
     bool open; /* the platform calls, and `closing` is a hook */
     unsigned newest; /* of the places that have been used, plus 1 */
     struct fini_hook closing;
-    struct place place[LOCALS];
+    struct place *_Atomic place; /* LOCALS of them, while open */
 } locals;
 
 /* False: this thread holds the lock already, below a signal handler that has called exit(). */
@@ -72,13 +72,21 @@ static void drop_locals(bool taken)
 /* Memory that nobody initialized says any place. */
 static struct place *place_of_local(const struct fini_local *l)
 {
-    struct place *place = &locals.place[l->fini__place % LOCALS];
+    struct place *place = atomic_load_explicit(&locals.place, memory_order_acquire);
+    if (!place)
+        return NULL;
+    place += l->fini__place % LOCALS;
     return atomic_load_explicit(&place->local, memory_order_acquire) == l ? place : NULL;
 }
 
 static unsigned number_of(const struct place *place)
 {
-    return (unsigned)(place - locals.place);
+    return (unsigned)(place - atomic_load_explicit(&locals.place, memory_order_relaxed));
+}
+
+static struct place *place_at(unsigned n)
+{
+    return atomic_load_explicit(&locals.place, memory_order_acquire) + n;
 }
 
 /* ---- tables ---------------------------------------------------------------------------------- */
@@ -200,7 +208,7 @@ static bool end_value(struct table *t, unsigned n)
     atomic_store_explicit(&t->running, n + 1, memory_order_relaxed);
     void *value = empty_cell(t, n);
     if (value)
-        atomic_load(&locals.place[n].destroy)(value, FINI_THREAD_EXIT);
+        place_at(n)->destroy(value, FINI_THREAD_EXIT);
     atomic_store_explicit(&t->running, 0, memory_order_release);
     return value != NULL;
 }
@@ -276,7 +284,7 @@ static void wait_for_others(bool (*are_there)(const struct table *t, unsigned n)
 static void destroy_all(unsigned n, fini_reason why)
 {
     void *claimed[CLAIMED_AT_ONCE];
-    fini_fn *destroy = atomic_load(&locals.place[n].destroy);
+    fini_fn *destroy = place_at(n)->destroy;
     wait_for_others(is_setting, n);
     for (unsigned count = 1; count > 0;) {
         count = claim_some(n, claimed);
@@ -314,7 +322,9 @@ static void close_all(void *arg, fini_reason why)
     fini__platform_values_close();
     bool taken = take_locals();
     struct table *t = locals.tables;
+    fini__platform_free(atomic_exchange(&locals.place, NULL));
     locals.tables = NULL;
+    locals.newest = 0;
     locals.open = false;
     drop_locals(taken);
     while (t) {
@@ -326,31 +336,43 @@ static void close_all(void *arg, fini_reason why)
 
 /* ---- the interface --------------------------------------------------------------------------- */
 
+/* Not a part of `locals`: the data of an image that has no values should share a page. */
+static int open_platform(void)
+{
+    struct place *place = fini__platform_allocate(LOCALS * sizeof *place);
+    int error = place ? fini__platform_values_open(end_table) : FINI_ENOMEM;
+    if (error == FINI_OK)
+        atomic_store(&locals.place, place);
+    else
+        fini__platform_free(place);
+    return error;
+}
+
 static int open_all(void)
 {
-    if (locals.open)
-        return FINI_OK;
-    locals.closing = (struct fini_hook)FINI_HOOK_INIT(close_all, NULL, FINI__ON_GOING);
-    int error = fini__platform_values_open(end_table);
-    if (error != FINI_OK)
+    int error = locals.open ? FINI_OK : open_platform();
+    if (error != FINI_OK || locals.open)
         return error;
+    locals.closing = (struct fini_hook)FINI_HOOK_INIT(close_all, NULL, FINI__ON_GOING);
     error = fini__hooks_add(&locals.closing);
-    if (error != FINI_OK)
-        fini__platform_values_close();
     locals.open = error == FINI_OK;
+    if (error != FINI_OK) {
+        fini__platform_values_close();
+        fini__platform_free(atomic_exchange(&locals.place, NULL));
+    }
     return error;
 }
 
 /* Behind all others as long as there is room, so that a newer one is newer. */
 static struct place *find_place(void)
 {
-    for (unsigned n = locals.newest; n > 0 && !atomic_load(&locals.place[n - 1].destroy); n--)
-        locals.newest = n - 1;
+    while (locals.newest > 0 && !place_at(locals.newest - 1)->destroy)
+        locals.newest--;
     if (locals.newest < LOCALS)
-        return &locals.place[locals.newest++];
+        return place_at(locals.newest++);
     for (unsigned n = 0; n < LOCALS; n++)
-        if (!atomic_load(&locals.place[n].destroy))
-            return &locals.place[n];
+        if (!place_at(n)->destroy)
+            return place_at(n);
     return NULL;
 }
 
@@ -428,7 +450,7 @@ static int store_value(struct table *t, struct fini_local *l, void *value)
     if (error != FINI_OK)
         return error;
     atomic_store(&t->setting, n + 1);
-    bool still = atomic_load(&locals.place[n].local) == l;
+    bool still = atomic_load(&place_at(n)->local) == l;
     if (still)
         atomic_store_explicit(cell, value, memory_order_release);
     atomic_store_explicit(&t->setting, 0, memory_order_release);

@@ -36,6 +36,11 @@
 #else
 #define FINI_COLD __attribute__((cold))
 #endif
+/* For what every call of a hot function goes through, although size counts more elsewhere. */
+#define FINI_ALWAYS_INLINE inline __attribute__((always_inline))
+/* A structure that is laid over another one. */
+#define FINI_MAY_ALIAS __attribute__((may_alias))
+#define FINI_LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define FINI_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 #else
 #error "libfini needs constructors and destructors as gcc and clang spell them"

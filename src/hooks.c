@@ -205,7 +205,7 @@ FINI_COLD static void forget_other_threads(void)
     if (atomic_load_explicit(&hooks.lock.owner, memory_order_relaxed) == 0)
         repair();
     for (int n = 0; n < FINI__LANES; n++)
-        if (hooks.lane[n].thread != fini__platform_thread())
+        if (hooks.lane[n].thread != fini__platform_thread() || !fini__platform_is_forker())
             hooks.lane[n].runs = NULL;
 }
 
@@ -254,16 +254,17 @@ static int add_locked(struct fini_hook *hook)
     return FINI_OK;
 }
 
-/* Also for moments that fini_add refuses. */
+/* Also for moments that fini_add refuses. An unload seals the list, and then takes back the handler:
+ * so it is registered under the lock. */
 int fini__hooks_add(struct fini_hook *hook)
 {
+    bool early = (hook->when & FINI_ON_EXIT_BEGIN) && fini__platform_can_be_early();
     if (!fini__lock_take(&hooks.lock))
         return FINI_EDEADLK;
     int error = add_locked(hook);
-    bool early = error == FINI_OK && (hook->when & FINI_ON_EXIT_BEGIN) && !hooks.sealed;
-    fini__lock_drop(&hooks.lock);
-    if (early)
+    if (FINI_UNLIKELY(early) && error == FINI_OK && !hooks.sealed)
         fini__platform_early_exit();
+    fini__lock_drop(&hooks.lock);
     fini__platform_watch_exit();
     return error;
 }
@@ -281,13 +282,14 @@ int fini_add(struct fini_hook *hook)
  * to add. */
 FINI_COLD void fini__hook_add_file(struct fini_hook *hook)
 {
+    bool early = (hook->when & FINI_ON_EXIT_BEGIN) && fini__platform_can_be_early();
     bool locked = take();
     bool added = hook->fini__state == 0 && !hooks.sealed;
     if (added)
         link_at(place_in_file(hook), hook);
-    let_go(locked);
-    if (added && (hook->when & FINI_ON_EXIT_BEGIN))
+    if (added && early)
         fini__platform_early_exit();
+    let_go(locked);
 }
 
 static int remove_locked(struct fini_hook *hook)

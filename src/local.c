@@ -143,7 +143,7 @@ static void unlink_table(const struct table *t)
         *link = t->next;
 }
 
-static bool is_empty(const struct table *t)
+static bool has_no_values(const struct table *t)
 {
     for (unsigned n = 0; n < CHUNKS; n++) {
         struct chunk *chunk = atomic_load(&t->chunk[n]);
@@ -158,7 +158,7 @@ static bool is_empty(const struct table *t)
 static void abandon_table(struct table *t)
 {
     bool taken = take_locals();
-    bool empty = is_empty(t);
+    bool empty = has_no_values(t);
     if (empty)
         unlink_table(t);
     drop_locals(taken);
@@ -364,7 +364,7 @@ static int open_all(void)
 }
 
 /* Behind all others as long as there is room, so that a newer one is newer. */
-static struct place *find_place(void)
+static struct place *find_free_place(void)
 {
     while (locals.newest > 0 && !place_at(locals.newest - 1)->destroy)
         locals.newest--;
@@ -378,7 +378,7 @@ static struct place *find_place(void)
 
 static int set_up(struct fini_local *l, fini_fn *destroy)
 {
-    struct place *place = find_place();
+    struct place *place = find_free_place();
     if (!place)
         return FINI_EAGAIN;
     l->fini__hook = (struct fini_hook)FINI_HOOK_INIT(unwind, l, FINI__ON_GOING);

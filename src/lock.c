@@ -32,7 +32,8 @@
 static void clean_up_after_fork(struct fini__lock *lock)
 {
     uintptr_t self = fini__platform_thread();
-    if (atomic_load_explicit(&lock->owner, memory_order_relaxed) != self)
+    if (atomic_load_explicit(&lock->owner, memory_order_relaxed) != self ||
+        !fini__platform_is_forker())
         atomic_store_explicit(&lock->owner, 0, memory_order_relaxed);
     if (lock->forked)
         lock->forked();

@@ -4,7 +4,8 @@
  * of it for one system, and selects itself by one outer #if. To port libfini, write one more.
  *
  * Decides: what a platform must answer, and what it may assume.
- * Leaves to others: what the answers mean (reason.c), and what to do then (image.c, hooks.c).
+ * Leaves to others: what the answers mean (reason.c), and what to do then (image.c, hooks.c,
+ * gate.c).
  */
 #ifndef FINI_PLATFORM_H
 #define FINI_PLATFORM_H
@@ -64,8 +65,10 @@ FINI_INTERNAL uintptr_t fini__platform_process(void);
 
 /* ---- the image's life ------------------------------------------------------------------------ */
 
-/* Have fini__image_exit_begins called early in exit(), if that can be arranged now. Again: as good
- * as once. Not while the image is finalized. */
+/* Have fini__image_exit_begins called early in exit(). Only where the first has just said that it
+ * can be arranged, and need be; not while the image is finalized. The first may wait for the
+ * loader, the second not. */
+FINI_INTERNAL bool fini__platform_can_be_early(void);
 FINI_INTERNAL void fini__platform_early_exit(void);
 
 /* At FINI_EXIT: run what the image itself registered with atexit and has not run yet. */
@@ -125,6 +128,10 @@ FINI_INTERNAL void fini__platform_free(void *memory);
 
 /* Who is calling: never 0, differs between threads that live at the same time, cheap. */
 FINI_INTERNAL uintptr_t fini__platform_thread(void);
+
+/* In a forked child: whether the caller is the thread that forked. Others, started there, may have
+ * the numbers of threads that only the parent has. */
+FINI_INTERNAL bool fini__platform_is_forker(void);
 
 /* Known to be the only thread of the process. Cheap; false where there is no telling. */
 FINI_INTERNAL bool fini__platform_alone(void);

@@ -4,7 +4,8 @@
 # Installs the Debian packages that the tests need, as root or with sudo; else names them.
 set -eu
 packages="meson ninja-build gcc g++ clang lld libclang-rt-14-dev valgrind gdb pkgconf binutils
-lua5.4 liblua5.4-dev sqlite3 libsqlite3-dev"
+lua5.4 liblua5.4-dev sqlite3 libsqlite3-dev
+spin liburcu-dev"
 
 missing=
 for package in $packages; do

@@ -266,6 +266,8 @@ FINI_NOINLINE void fini__record_mark(void)
  * thread's dlclose does not see it and unmaps the function: SIGSEGV. Here exit() itself notes in
  * `returned`, by the next older entry, that the call is over; whoever finds the handler taken
  * waits for that. */
+enum { HALF_ARMED = 1, ARMED = 2 }; /* half: exit() came in a signal handler meanwhile */
+
 struct exit_call {
     void (*fn)(void);
     _Atomic unsigned armed;
@@ -293,7 +295,7 @@ static void exit_call_run(void *arg)
 /* Another thread that arms it at the same time is as good. */
 static void exit_call_arm(struct exit_call *call, void (*fn)(void))
 {
-    if (atomic_exchange(&call->armed, 1))
+    if (atomic_exchange(&call->armed, HALF_ARMED) != 0)
         return;
     call->fn = fn;
     call->returned = (sigset_t){{0}};
@@ -302,8 +304,10 @@ static void exit_call_arm(struct exit_call *call, void (*fn)(void))
     atomic_store(&call->runner, 0);
     atomic_store(&call->process, fini__platform_process());
     if (__cxa_atexit(store, &call->returned, &call->returned_owner) == 0) {
-        if (__cxa_atexit(exit_call_run, call, &call->owner) == 0)
+        if (__cxa_atexit(exit_call_run, call, &call->owner) == 0) {
+            atomic_store(&call->armed, ARMED);
             return;
+        }
         __cxa_finalize(&call->returned_owner);
     }
     atomic_store(&call->armed, 0);
@@ -324,11 +328,12 @@ static void exit_call_wait(const struct exit_call *call)
 /* __cxa_finalize runs the handler if it is still there. */
 static void exit_call_disarm(struct exit_call *call)
 {
-    if (!atomic_exchange(&call->armed, 0))
+    unsigned armed = atomic_exchange(&call->armed, 0);
+    if (armed == 0)
         return;
     atomic_store(&call->remover, fini__platform_thread());
     __cxa_finalize(&call->owner);
-    if (!call->was_there)
+    if (!call->was_there && armed == ARMED)
         exit_call_wait(call);
     __cxa_finalize(&call->returned_owner);
 }
@@ -336,10 +341,14 @@ static void exit_call_disarm(struct exit_call *call)
 static struct exit_call early, resume;
 
 /* Before main has begun the handler would be older than the loader's finalizer, and so too late. */
-FINI_NOINLINE void fini__platform_early_exit(void)
+FINI_NOINLINE bool fini__platform_can_be_early(void)
 {
-    if (!atomic_load(&early.armed) && may_register(FINI_FRAME()))
-        exit_call_arm(&early, fini__image_exit_begins);
+    return !atomic_load(&early.armed) && may_register(FINI_FRAME());
+}
+
+void fini__platform_early_exit(void)
+{
+    exit_call_arm(&early, fini__image_exit_begins);
 }
 
 void fini__platform_resume_at_exit(bool on)
@@ -560,6 +569,12 @@ const char *fini__platform_library_name(void)
 }
 
 /* ---- small things ---------------------------------------------------------------------------- */
+
+/* It has the process's own number. */
+bool fini__platform_is_forker(void)
+{
+    return syscall(SYS_gettid) == syscall(SYS_getpid);
+}
 
 unsigned long fini__platform_thread_number(void)
 {

@@ -5,7 +5,8 @@
  * Decides: every finalizer is told that the process exits, so that it never frees what another
  * thread may use. FINI_ON_EXIT_BEGIN hooks run with the FINI_ON_EXIT hooks, the environment is not
  * trusted (there is no way to tell a set-uid process), a forked child is not recognized, and there
- * are no references to the image, no keepsakes and no thread values: FINI_ENOTSUP.
+ * are no references to the image, no keepsakes and no thread values: FINI_ENOTSUP. Gates fence on
+ * both sides, and who waits for one spins; time is told to the second.
  * Leaves to others: everything else. Only ISO C is used here.
  */
 #include "select.h"
@@ -60,6 +61,11 @@ void fini__platform_set_exiting(void)
 uintptr_t fini__platform_process(void)
 {
     return 1;
+}
+
+bool fini__platform_can_be_early(void)
+{
+    return false;
 }
 
 void fini__platform_early_exit(void)
@@ -136,6 +142,11 @@ uintptr_t fini__platform_thread(void)
 bool fini__platform_alone(void)
 {
     return false;
+}
+
+bool fini__platform_is_forker(void)
+{
+    return true;
 }
 
 unsigned long fini__platform_thread_number(void)

@@ -148,11 +148,16 @@ bool fini__in_main_namespace(void)
     return answer == 'y';
 }
 
-bool fini__is_immortal(const struct link_map *map)
+bool fini__is_libc(const struct link_map *map)
 {
     struct fini__object libc;
+    return fini__is_loader(map) || (fini__own_libc(&libc) && map == libc.map);
+}
+
+bool fini__is_immortal(const struct link_map *map)
+{
     return fini__is_loader(map) || fini__is_program(map) ||
-           (fini__own_libc(&libc) && map == libc.map && fini__in_main_namespace());
+           (fini__is_libc(map) && fini__in_main_namespace());
 }
 
 /* ---- what an object says of itself: its dynamic section -------------------------------------- */
@@ -284,27 +289,43 @@ static uint32_t hash_of_symbol(const char *name)
     return hash;
 }
 
-uintptr_t fini__function_in(const struct link_map *map, const char *name, uintptr_t *ret_size)
+static uintptr_t symbol_in(const struct link_map *map, const char *name, unsigned type,
+                           uintptr_t *ret_size)
 {
     struct symbols in;
     const ElfW(Sym) *symbol = NULL;
     if (read_symbols(map, &in))
         symbol = find_symbol(&in, name, hash_of_symbol(name), 0);
-    if (!symbol || ELF64_ST_TYPE(symbol->st_info) != STT_FUNC)
+    if (!symbol || ELF64_ST_TYPE(symbol->st_info) != type)
         return 0;
     *ret_size = symbol->st_size;
     return map->l_addr + symbol->st_value;
 }
 
-/* The list begins with what the program was started with, which never changes; libc is there, so
- * that no lock is needed. */
-uintptr_t fini__main_function(const char *name, uintptr_t *ret_size)
+uintptr_t fini__function_in(const struct link_map *map, const char *name, uintptr_t *ret_size)
+{
+    return symbol_in(map, name, STT_FUNC, ret_size);
+}
+
+/* The list begins with what the program was started with, which never changes; libc and ld.so are
+ * there, so that no lock is needed. */
+static uintptr_t main_symbol(const char *name, unsigned type, uintptr_t *ret_size)
 {
     const struct link_map *map = loader() ? loader()->r_map : NULL;
-    uintptr_t function = 0;
-    for (; map && function == 0; map = map->l_next)
-        function = fini__function_in(map, name, ret_size);
-    return function;
+    uintptr_t symbol = 0;
+    for (; map && symbol == 0; map = map->l_next)
+        symbol = symbol_in(map, name, type, ret_size);
+    return symbol;
+}
+
+uintptr_t fini__main_function(const char *name, uintptr_t *ret_size)
+{
+    return main_symbol(name, STT_FUNC, ret_size);
+}
+
+uintptr_t fini__main_symbol(const char *name, uintptr_t *ret_size)
+{
+    return main_symbol(name, STT_OBJECT, ret_size);
 }
 
 fini__code *fini__main_code(const char *name)

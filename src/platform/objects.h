@@ -39,6 +39,9 @@ FINI_INTERNAL bool fini__is_program(const struct link_map *map);
 /* Never unloaded: ld.so, the program, its libc. */
 FINI_INTERNAL bool fini__is_immortal(const struct link_map *map);
 
+/* ld.so, or the object that this image calls libc. */
+FINI_INTERNAL bool fini__is_libc(const struct link_map *map);
+
 /* Not in one that dlmopen has made, where libc and all else are second copies. */
 FINI_INTERNAL bool fini__in_main_namespace(void);
 
@@ -52,8 +55,10 @@ FINI_INTERNAL enum fini__landmark fini__landmark_at(const struct link_map *map,
 FINI_INTERNAL uintptr_t fini__function_in(const struct link_map *map, const char *name,
                                           uintptr_t *ret_size);
 
-/* The same in what the program was started with, in the main namespace. */
+/* The same in what the program was started with, in the main namespace; and for anything else that
+ * has a name. */
 FINI_INTERNAL uintptr_t fini__main_function(const char *name, uintptr_t *ret_size);
+FINI_INTERNAL uintptr_t fini__main_symbol(const char *name, uintptr_t *ret_size);
 
 typedef void fini__code(void);
 FINI_INTERNAL fini__code *fini__main_code(const char *name);

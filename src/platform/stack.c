@@ -20,11 +20,13 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "../platform.h"
 #include "objects.h"
 #include "stack.h"
 
@@ -36,15 +38,17 @@ static const struct fini__unwind_registers x86_64 = {
 /* What a walk needs to know of the function that a return address leads back to. */
 union frame {
     struct {
-        int32_t cfa_offset;
-        int16_t saved_offset;  /* of the caller's frame pointer, from the CFA */
-        int8_t return_offset;  /* of the return address, from the CFA */
-        uint8_t landmark : 3;  /* enum fini__landmark */
-        uint8_t in_loader : 1; /* a function of ld.so */
-        uint8_t outermost : 1; /* it has no caller */
-        uint8_t by_frame_pointer : 1; /* the CFA is relative to it, else to the stack pointer */
-        uint8_t saves : 1;            /* the frame pointer has been saved ... */
-        uint8_t loses : 1;            /* ... or changed in a way that is not understood */
+        signed saved_offset : 16;  /* of the caller's frame pointer, from the CFA */
+        signed return_offset : 16; /* of the return address, from the CFA */
+        signed cfa_offset : 21;
+        unsigned landmark : 3;     /* enum fini__landmark */
+        unsigned in_loader : 1;    /* a function of ld.so */
+        unsigned trusted : 1;      /* of ld.so or libc: its tables are right, and it has not */
+                                   /* switched to another stack */
+        unsigned outermost : 1;    /* it has no caller */
+        unsigned by_frame_pointer : 1; /* the CFA is relative to it, else to the stack pointer */
+        unsigned saves : 1;            /* the frame pointer has been saved ... */
+        unsigned loses : 1;            /* ... or changed in a way that is not understood */
     };
     uint64_t word;
 };
@@ -54,6 +58,13 @@ static struct fini__stack_memory *memory;
 void fini__stack_remember_in(struct fini__stack_memory *m)
 {
     memory = m;
+}
+
+/* So that the halves of two rows do not look like one of an address near by: the words of most
+ * rows differ in few bits. */
+static uint64_t mixed(uint64_t word)
+{
+    return word * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 /* A row has four places, so that no two frames of one walk drive each other out. */
@@ -76,7 +87,7 @@ static bool recall_frame(uintptr_t pc, union frame *ret)
     uint64_t check;
     for (unsigned n = 0; memory && n < PLACES; n++) {
         ret->word = word_of(place_of_row(pc, n), &check);
-        if ((check ^ ret->word) == pc)
+        if ((check ^ mixed(ret->word)) == pc)
             return true;
     }
     return false;
@@ -91,7 +102,8 @@ static void remember_frame(uintptr_t pc, union frame frame)
         if (word_of(place_of_row(pc, n), &check) == 0 && check == 0)
             place = place_of_row(pc, n);
     atomic_store_explicit(&memory->row[place].word, frame.word, memory_order_relaxed);
-    atomic_store_explicit(&memory->row[place].check, frame.word ^ pc, memory_order_relaxed);
+    atomic_store_explicit(&memory->row[place].check, mixed(frame.word) ^ pc,
+                          memory_order_relaxed);
 }
 
 static bool pack_frame(const struct fini__unwind_row *row, union frame *ret)
@@ -101,9 +113,9 @@ static bool pack_frame(const struct fini__unwind_row *row, union frame *ret)
     ret->by_frame_pointer = row->cfa_from_frame_pointer;
     ret->saves = row->frame_pointer.rule == FINI__UNWIND_SAVED;
     ret->loses = row->frame_pointer.rule >= FINI__UNWIND_UNKNOWN;
-    ret->cfa_offset = (int32_t)row->cfa_offset;
-    ret->saved_offset = (int16_t)row->frame_pointer.offset;
-    ret->return_offset = (int8_t)row->return_address.offset;
+    ret->cfa_offset = row->cfa_offset;
+    ret->saved_offset = row->frame_pointer.offset;
+    ret->return_offset = row->return_address.offset;
     return row->outermost || (row->return_address.rule == FINI__UNWIND_SAVED &&
                               ret->cfa_offset == row->cfa_offset &&
                               ret->return_offset == row->return_address.offset &&
@@ -120,7 +132,8 @@ static bool read_frame(uintptr_t pc, union frame *ret, uintptr_t *ret_function)
         !fini__unwind_find(&object.table, &x86_64, pc - 1, &row) || !pack_frame(&row, ret))
         return false;
     ret->in_loader = fini__is_loader(object.map);
-    ret->landmark = (uint8_t)fini__landmark_at(object.map, row.function) & 7;
+    ret->trusted = fini__is_libc(object.map);
+    ret->landmark = fini__landmark_at(object.map, row.function) & 7;
     *ret_function = row.function;
     if (memory && fini__is_immortal(object.map))
         remember_frame(pc, *ret);
@@ -172,16 +185,35 @@ static enum found walk_look(struct walk *w)
     return w->frame.outermost ? OUTERMOST : FOUND;
 }
 
+/* The kernel reads the word before it compares it, and does not wait: EFAULT says unreadable. Of
+ * the calls that read for the caller it is the one that no filter refuses. */
+static bool readable(uintptr_t address)
+{
+    static const struct timespec none;
+    return syscall(SYS_futex, address & ~(uintptr_t)3, FUTEX_WAIT_PRIVATE, 0, &none) == 0 ||
+           errno == EAGAIN || errno == ETIMEDOUT;
+}
+
+/* A function that has put another stack in place of its own, by hand, has tables that lead beyond
+ * the end of the new one. Above libc's own calls no page is asked for. */
+static bool can_read(const struct walk *w, uintptr_t address)
+{
+    return w->frame.trusted || (address ^ (w->sp - 1)) < 4096 || readable(address);
+}
+
 static bool walk_up(struct walk *w)
 {
     union frame frame = w->frame;
     uintptr_t base = frame.by_frame_pointer ? w->fp : w->sp;
     uintptr_t cfa = base + (uintptr_t)(intptr_t)frame.cfa_offset;
-    if ((frame.by_frame_pointer && !w->fp_known) || cfa <= w->sp || cfa % sizeof cfa != 0)
+    uintptr_t pc_at = cfa + (uintptr_t)(intptr_t)frame.return_offset;
+    uintptr_t fp_at = frame.saves ? cfa + (uintptr_t)(intptr_t)frame.saved_offset : pc_at;
+    if ((frame.by_frame_pointer && !w->fp_known) || cfa <= w->sp || cfa % sizeof cfa != 0 ||
+        !can_read(w, pc_at) || !can_read(w, fp_at))
         return false;
-    w->pc = word_at(cfa + (uintptr_t)(intptr_t)frame.return_offset);
+    w->pc = word_at(pc_at);
     if (frame.saves)
-        w->fp = word_at(cfa + (uintptr_t)(intptr_t)frame.saved_offset);
+        w->fp = word_at(fp_at);
     w->fp_known = frame.saves || (w->fp_known && !frame.loses);
     w->sp = cfa;
     return true;
@@ -245,15 +277,6 @@ static void note_frame(struct trail *trail, const struct walk *w)
     trail->exit = landmark == FINI__EXITS;
 }
 
-/* The kernel reads the word before it compares it, and does not wait: EFAULT says unreadable. Of
- * the calls that read for the caller it is the one that no filter refuses. */
-static bool readable(uintptr_t address)
-{
-    static const struct timespec none;
-    return syscall(SYS_futex, address & ~(uintptr_t)3, FUTEX_WAIT_PRIVATE, 0, &none) == 0 ||
-           errno == EAGAIN || errno == ETIMEDOUT;
-}
-
 /* For a scan upwards: asks once a page. */
 static bool still_readable(uintptr_t at, bool first)
 {
@@ -269,7 +292,10 @@ enum { FURTHER_MOST = 8192 };
  * that is such an address, and would be found where an earlier walk has left it (seen). */
 static bool is_further_out(uintptr_t begin, uintptr_t size, uintptr_t at)
 {
-    for (unsigned n = 0; begin != 0 && n < FURTHER_MOST; n++, at += sizeof at) {
+    uintptr_t end = fini__platform_thread(); /* at the end of a thread's stack, for glibc */
+    if (end < at || end - at > FURTHER_MOST * sizeof at)
+        end = at + FURTHER_MOST * sizeof at;
+    for (unsigned n = 0; begin != 0 && at < end; n++, at += sizeof at) {
         if (!still_readable(at, n == 0))
             return false;
         if (word_at(at) - begin - 1 < size)
@@ -286,13 +312,6 @@ static bool exit_is_further_out(uintptr_t unload, uintptr_t at)
     if (fini__object_at(unload - 1, &object))
         begin = fini__function_in(object.map, "exit", &size);
     return is_further_out(begin, size, at);
-}
-
-/* It begins by registering the loader's finalizer. */
-static bool libc_start_is_further_out(uintptr_t at)
-{
-    uintptr_t size = 0;
-    return is_further_out(fini__main_function("__libc_start_main", &size), size, at);
 }
 
 static enum found follow(struct walk *w, struct trail *trail)
@@ -313,17 +332,30 @@ static enum found follow(struct walk *w, struct trail *trail)
     return LOST;
 }
 
+/* The program's entry point, _start, has called __libc_start_main, which begins by registering the
+ * loader's finalizer: on the main thread's stack, three words below what the kernel left there.
+ * ld.so, before, has other things there. */
+static bool program_has_started(void)
+{
+    uintptr_t size, entry = getauxval(AT_ENTRY);
+    const uintptr_t *end = (const uintptr_t *)fini__main_symbol("__libc_stack_end", &size);
+    return end && word_at(((*end + 8) & ~(uintptr_t)15) - 24) - entry - 1 < 64;
+}
+
 /* A start-up constructor runs before libc registers the loader's finalizer. The outermost frame
- * tells: before main it is ld.so's. Where the walk is lost earlier, the program's own code, and
- * code that is in no image, run after main has begun or just before it, when libc has registered;
- * of any other code - ld.so's, when an auditor has calls pass through it - libc's start tells. */
+ * tells: before main it is ld.so's, after it the program's. Of other threads it tells nothing.
+ * Where the walk is lost earlier, the program's own code, and code that is in no image, run after
+ * main has begun or just before it, when libc has registered. */
 static bool main_has_begun(enum found end, const struct trail *trail, const struct walk *w)
 {
     struct fini__object object;
-    if (end != LOST)
-        return !trail->in_loader;
-    return !fini__object_at(w->pc - 1, &object) || fini__is_program(object.map) ||
-           libc_start_is_further_out(w->sp);
+    uintptr_t pc = end == OUTERMOST ? trail->last : w->pc;
+    bool in_object = fini__object_at(pc - 1, &object);
+    if (end == FOUND || fini__is_program(object.map))
+        return true;
+    if (end == OUTERMOST)
+        return !trail->in_loader && program_has_started();
+    return !in_object || program_has_started();
 }
 
 /* The loader calls constructors of start-up images from its own entry, which has no unwind table in

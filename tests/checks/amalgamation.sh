@@ -38,7 +38,8 @@ unloads_and_exits() {
     told 'hook: exit' "$1" -x
 }
 
-case_two_files_come_out() {
+case_two_files_come_out() # timeout=60
+{
     make_it
     same files "$(ls)" "$(printf 'fini.c\nfini.h\nplugin.c')"
     cmp fini.h "$source/include/fini.h"
@@ -78,7 +79,8 @@ case_one_command_makes_a_plugin() # timeout=60
 }
 
 # Also where a project defines what fini.c defines.
-case_with_gnu_source_given() {
+case_with_gnu_source_given() # timeout=60
+{
     make_it
     cc -D_GNU_SOURCE -Wall -Werror -shared -fPIC plugin.c fini.c -o "$work/out/plugin.so"
     unloads_and_exits "$work/out/plugin.so"

@@ -38,7 +38,8 @@ case_clang() # timeout=60
 }
 
 # As the first header of all, and twice.
-case_alone() {
+case_alone() # timeout=60
+{
     printf '#include "fini.h"\n#include "fini.h"\nint unused;\n' >"$work/alone.c"
     for compiler in gcc clang; do
         # shellcheck disable=SC2086
@@ -94,6 +95,16 @@ case_runs_in_cpp() # timeout=60
     cc "$here/load.c" -o "$work/load"
     g++ -shared "$work/uses.o" "$work/fini.o" -o "$work/uses.so"
     same unload "$("$work/load" "$work/uses.so")" "$(order)"
+}
+
+case_in_a_cpp_namespace() # timeout=60
+{
+    for compiler in g++ clang++; do
+        # shellcheck disable=SC2086
+        $compiler -std=c++11 $warnings -I"$source/include" -c "$here/header/namespace.cc" \
+            -o "$work/namespace.o"
+        nm "$work/namespace.o" | grep -q ' T fini__library$' || fail 'fini__library is mangled'
+    done
 }
 
 protocol "$@"

@@ -34,8 +34,9 @@ condition_names() {
 
 check_conditions() {
     own='FINI_[A-Z_]+_H|FINI_H|defined|__cplusplus|__GNUC__|__clang__|__STDC_[A-Z_]+|__has_[a-z_]+'
+    own="$own|__builtin_[a-z_]+|FINI__GATE_[A-Z]+"
     case $1 in
-    */include/fini.h | */src/compiler.h) own="$own|_WIN32|__CYGWIN__|FINI_INTERNAL" ;;
+    */include/fini.h | */src/compiler.h) own="$own|_WIN32|__CYGWIN__|__ELF__|FINI_INTERNAL" ;;
     esac
     if condition_names "$1" | grep -vxE "$own" >&2; then
         say_bad "a condition above the platform page: $1"
@@ -92,15 +93,18 @@ caught() {
     refused "$1" "$2" "$work/copy"
 }
 
-case_above_the_platform() {
+case_above_the_platform() # timeout=60
+{
     check_above "$source"
 }
 
-case_below_the_platform() {
+case_below_the_platform() # timeout=60
+{
     check_below "$source"
 }
 
-case_violations_above_are_caught() {
+case_violations_above_are_caught() # timeout=60
+{
     header='a header that is not of ISO C'
     condition='a condition above the platform page'
     include='an include across layers'
@@ -120,7 +124,8 @@ case_violations_above_are_caught() {
     caught 'a computed include' check_above '#include HEADER' src/hooks.c
 }
 
-case_violations_below_are_caught() {
+case_violations_below_are_caught() # timeout=60
+{
     name="a system's name outside select.h"
     caught 'the platform knows the core' check_below '#include "../core.h"' src/platform/glibc.c
     caught "$name" check_below '#ifdef __linux__' src/platform/glibc.c
@@ -129,7 +134,8 @@ case_violations_below_are_caught() {
     caught 'platform.h is more than a page' check_below "$(seq 160)" src/platform.h
 }
 
-case_a_clean_copy_passes() {
+case_a_clean_copy_passes() # timeout=60
+{
     copy_with '/* nothing */' src/hooks.c
     check_above "$work/copy"
     check_below "$work/copy"

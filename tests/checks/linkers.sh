@@ -128,7 +128,8 @@ case_archive() # timeout=60
 }
 
 # Only macros refer to libfini: they alone must bring it in from the archive.
-case_archive_by_macros_alone() {
+case_archive_by_macros_alone() # timeout=60
+{
     prepare
     for linker in bfd gold lld; do
         gcc -fuse-ld=$linker -fPIC -shared -DNAME='"two"' two.c "$build/libfini.a" -o kept.so
@@ -137,7 +138,8 @@ case_archive_by_macros_alone() {
 }
 
 # One source, compiled twice into one image: the same names of file, the same lines.
-case_one_file_twice() {
+case_one_file_twice() # timeout=60
+{
     prepare
     gcc -fPIC -DNAME='"one"' -c one.c -o one.o
     gcc -fPIC -DNAME='"two"' -c one.c -o two.o
@@ -149,7 +151,8 @@ case_one_file_twice() {
 }
 
 # A version script that makes everything local, as careful plugins have.
-case_version_script() {
+case_version_script() # timeout=60
+{
     echo '{ local: *; };' >"$work/nothing.map"
     from_source gcc "-O2 -Wl,--version-script=$work/nothing.map $sections"
     from_source clang "-O2 -fuse-ld=lld -Wl,--version-script=$work/nothing.map $sections"

@@ -82,27 +82,33 @@ function_of() {
     echo '}'
 }
 
-case_functions_of_the_library() {
+case_functions_of_the_library() # timeout=60
+{
     check_lengths "$source" '/(src|include)/.*\.[ch]$' 8 40 80
 }
 
-case_functions_of_tests_and_demo() {
+case_functions_of_tests_and_demo() # timeout=60
+{
     check_lengths "$source" '/(tests|demo)/.*\.[ch]$' 12 40 80
 }
 
-case_lines() {
+case_lines() # timeout=60
+{
     check_lines "$source"
 }
 
-case_licence() {
+case_licence() # timeout=60
+{
     check_licence "$source"
 }
 
-case_words() {
+case_words() # timeout=60
+{
     check_words "$source"
 }
 
-case_violations_are_caught() {
+case_violations_are_caught() # timeout=60
+{
     function_of 79 | project_with a.c
     refused 'a function is too long' check_lengths "$work/project" '\.c$' 100 100 80
     function_of 39 | project_with a.c

@@ -61,7 +61,8 @@ case_none_in_cpp() # timeout=60
     plugin clang++ -O2 -fuse-ld=lld
 }
 
-case_none_from_the_archive() {
+case_none_from_the_archive() # timeout=60
+{
     sources
     gcc -shared -fPIC -I"$build/amalgamation" "$work/plugin.c" "$build/libfini.a" \
         -o "$work/plugin.so"
@@ -86,7 +87,8 @@ all_are_ours() {
     fi
 }
 
-case_all_in_the_archive_are_hidden() {
+case_all_in_the_archive_are_hidden() # timeout=60
+{
     all_are_ours "$build/libfini.a"
     cp "$build/libfini.a" "$work/bad.a"
     echo 'int other;' >"$work/other.c"
@@ -118,7 +120,8 @@ case_asks_only_libc() # timeout=60
 }
 
 # A static program lacks them; a plugin on an old system may.
-case_these_are_weak() {
+case_these_are_weak() # timeout=60
+{
     object gcc -O2
     for name in bindtextdomain _dl_find_object __libc_single_threaded \
         __cxa_thread_atexit_impl \
@@ -128,7 +131,8 @@ case_these_are_weak() {
 }
 
 # What a plugin needs at run time is libc.so alone.
-case_needs_only_libc() {
+case_needs_only_libc() # timeout=60
+{
     plugin gcc -O2
     same needed "$(readelf -d "$work/plugin.so" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p')" libc.so.6
 }

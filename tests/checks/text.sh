@@ -71,15 +71,18 @@ needs_readme() {
     [ -f "$source/README.md" ] || skip 'there is no README.md yet'
 }
 
-case_documents_are_there() {
+case_documents_are_there() # timeout=60
+{
     check_documents "$source"
 }
 
-case_links_lead_somewhere() {
+case_links_lead_somewhere() # timeout=60
+{
     check_links "$source"
 }
 
-case_ci_runs_the_test_command() {
+case_ci_runs_the_test_command() # timeout=60
+{
     needs_readme
     check_ci "$source"
 }
@@ -89,7 +92,8 @@ first_example() {
 }
 
 # As it stands: nothing is added, and it says something when it is unloaded or at exit.
-case_readme_example() {
+case_readme_example() # timeout=60
+{
     needs_readme
     first_example "$source/README.md" >"$work/example.c"
     [ -s "$work/example.c" ] || fail 'README.md has no example in C'
@@ -115,7 +119,8 @@ readme() {
     printf '%s\n' '# A title, and more' "$@" >"$work/project/README.md"
 }
 
-case_violations_are_caught() {
+case_violations_are_caught() # timeout=60
+{
     readme '[there](README.md) [up](#a-title-and-more) [far](https://example.org/x)' '```' \
         '$ make check   # all' '```' '`[no](link)`'
     check_links "$work/project"

@@ -55,7 +55,8 @@ both_at_exit() {
     same exit "$(cat said)" "$(cat expected)"
 }
 
-case_two_plugins() {
+case_two_plugins() # timeout=60
+{
     prepare
     plugin one
     plugin two
@@ -63,7 +64,8 @@ case_two_plugins() {
     both_at_exit
 }
 
-case_two_plugins_with_clang_and_lto() {
+case_two_plugins_with_clang_and_lto() # timeout=60
+{
     prepare
     compiler=clang
     plugin one -fuse-ld=lld -flto
@@ -74,7 +76,8 @@ case_two_plugins_with_clang_and_lto() {
 }
 
 # A program that embeds one version, and exports all it can, opens a plugin with the other.
-case_program_and_plugin() {
+case_program_and_plugin() # timeout=60
+{
     prepare
     plugin two
     cc -O2 -rdynamic -DADDS -DNAME='"one"' -Ione "$here/load.c" one/kept.c one/fini.c -o load
@@ -87,7 +90,8 @@ case_program_and_plugin() {
 }
 
 # The control: where libfini's names are not hidden, the two do meet, and it shows.
-case_without_hiding_they_meet() {
+case_without_hiding_they_meet() # timeout=60
+{
     prepare
     for folder in one two; do
         change $folder/fini.h 's/__attribute__((visibility("hidden")))//'

@@ -99,7 +99,7 @@ CASE(in_free, .expect = BOTH_RIGHT, .timeout = 30)
     interrupt(call_free);
 }
 
-OPEN_CASE(in_memalign, .expect = BOTH_RIGHT, .timeout = 30)
+CASE(in_memalign, .expect = BOTH_RIGHT, .timeout = 30)
 {
     interrupt(call_memalign);
 }

@@ -18,7 +18,6 @@
 #include "../hooks/plugin.h"
 #include "harness.h"
 #include "life.h"
-#include "open.h"
 
 /* ---- allocations that fail, in all of the process -------------------------------------------- */
 
@@ -216,7 +215,7 @@ __attribute__((unused)) static void exit_with_one_block(void)
     exit(0);
 }
 
-OPEN_CASE(one_block_at_exit, .expect = "right\n")
+CASE(one_block_at_exit, .expect = "right\n")
 {
     const char *wrong = life_wrong(life_run(exit_with_one_block, NULL), FINI_EXIT);
     say("%s", wrong ? wrong : "right");

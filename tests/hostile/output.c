@@ -14,7 +14,6 @@
 #include "../hooks/plugin.h"
 #include "harness.h"
 #include "life.h"
-#include "open.h"
 
 static int ends[2];
 
@@ -45,7 +44,7 @@ static void break_pipe(void)
     ends[0] = -1;
 }
 
-OPEN_CASE(broken_pipe, .expect = ALL_RIGHT)
+CASE(broken_pipe, .expect = ALL_RIGHT)
 {
     break_pipe();
     judge_lives(trace_into_pipe);

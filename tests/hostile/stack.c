@@ -20,7 +20,6 @@
 #include "../hooks/plugin.h"
 #include "harness.h"
 #include "life.h"
-#include "open.h"
 
 enum { STACK = 256 << 10, PAINT = 0xa5, STACK_MORE = 16 << 10 };
 
@@ -149,7 +148,7 @@ CASE(signal_inside_exit, .expect = "right\n")
     unload_in_newer_handler(run_on_signal, FINI_UNLOAD_AT_EXIT);
 }
 
-OPEN_CASE(signal_stack_inside_exit, .expect = "right\n")
+CASE(signal_stack_inside_exit, .expect = "right\n")
 {
     unload_in_newer_handler(run_on_signal_stack, FINI_UNLOAD_AT_EXIT);
 }
@@ -158,6 +157,42 @@ OPEN_CASE(signal_stack_inside_exit, .expect = "right\n")
 CASE(coroutine_inside_exit_is_an_unload, .expect = "right\n")
 {
     unload_in_newer_handler(run_on_coroutine, FINI_UNLOAD);
+}
+
+/* ---- another stack, put in place by hand ----------------------------------------------------- */
+
+/* The compiler knows nothing of it: by this function's unwind table its caller's frame is further
+ * up, where this stack has ended. */
+__attribute__((noinline)) static void call_on(void (*fn)(void), void *top)
+{
+    __asm__ volatile("movq %%rsp, %%rbx\n\tmovq %1, %%rsp\n\tcall *%0\n\tmovq %%rbx, %%rsp"
+                     :
+                     : "r"(fn), "r"(top)
+                     : "rbx", "memory", "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11",
+                       "cc");
+}
+
+static void run_by_hand(void)
+{
+    const size_t page = 4096;
+    unsigned char *end = stack + STACK - page;
+    if (mprotect(end, page, PROT_NONE) != 0)
+        abort();
+    call_on(end_of_life, end);
+}
+
+static void live_by_hand(void)
+{
+    life_load();
+    run_by_hand();
+}
+
+CASE(stack_put_in_place_by_hand, .expect = "right\n")
+{
+    stack = shared_memory(STACK);
+    end_of_life = life_unload;
+    const char *wrong = life_wrong(life_run(live_by_hand, NULL), FINI_UNLOAD);
+    say("%s", wrong ? wrong : "right");
 }
 
 /* ---- measuring ------------------------------------------------------------------------------- */

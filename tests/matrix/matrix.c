@@ -56,6 +56,7 @@ enum {
     IN_LOADER = 32,    /* its constructor runs in no place that exit() could end orderly from */
     OWN_LIBC = 64,     /* a dlmopen namespace: exit() does not know its handlers */
     RELOADED = 128,    /* an older copy has come and gone before */
+    BY_THREAD = 512,   /* not loaded by the main thread */
     CORE = 256         /* stands for its kind where there is no time for all */
     /* and ASKS_TOO */
 };
@@ -73,7 +74,7 @@ static const struct way_in ways_in[] = {
     {"dlopen", "host", NULL, ASKS_TOO | CORE},
     /* One more library with libfini, loaded at start-up, which shares the exit mark. */
     {"dlopen-beside-another", "host", "silent.so", 0},
-    {"dlopen-thread", "host", NULL, 0},
+    {"dlopen-thread", "host", NULL, BY_THREAD},
     {"dlopen-startup-constructor", "host", "early.so", BEFORE_MAIN | CORE},
     {"dlopen-constructor", "host", NULL, 0},
     {"dlopen-atexit", "host", NULL, AT_EXIT | CORE},
@@ -448,8 +449,8 @@ static bool is_open(const struct way_in *in, const struct way_out *out)
 {
     if (under->is & CONDITION_OPEN || (MATRIX_NOTABLES && under->is & CONDITION_NO_SCAN))
         return true;
-    return under->is & CONDITION_NO_MARK && out->kind == CLOSES_AT_EXIT && out->is & IN_THREAD &&
-           expected(in, out) == UNLOAD_AT_EXIT;
+    return under->is & CONDITION_NO_MARK && in->is & BY_THREAD && out->kind == CLOSES_AT_EXIT &&
+           out->is & IN_THREAD && expected(in, out) == UNLOAD_AT_EXIT;
 }
 
 static bool is_built(const struct way_in *in)

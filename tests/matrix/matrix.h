@@ -8,7 +8,7 @@
 /* Which pairs a condition leaves out. What is expected of the others is the same as without it. */
 enum {
     CONDITION_LOADER = 1,    /* of the loader: without effect in a static program */
-    CONDITION_NO_MARK = 2,   /* libfini does not come to tell other threads of exit(): open */
+    CONDITION_NO_MARK = 2,   /* loaded by a thread, it does not tell others of exit(): open */
     CONDITION_NO_RAISE = 4,  /* what raise() needs is refused */
     CONDITION_NO_VFORK = 8,  /* nothing comes of the child of a vfork */
     CONDITION_NO_SCAN = 16,  /* without unwind tables the stack cannot be looked through: open */

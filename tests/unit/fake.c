@@ -33,7 +33,7 @@ static void note(const char *call)
 void fake_reset(void)
 {
     fake = (struct fake){
-        .thread = 1, .process = 1, .thread_number = 4711, .image_name = "libthing.so",
+        .thread = 1, .forker = 1, .process = 1, .thread_number = 4711, .image_name = "libthing.so",
         .library_name = "libthing.so.1", .forget_shared = true};
 }
 
@@ -78,6 +78,7 @@ void fake_exit(void)
 void fake_fork(void)
 {
     fake.process++;
+    fake.forker = fake.thread;
     fini_why(); /* the first who takes the lock in a child cleans up */
 }
 
@@ -117,6 +118,17 @@ void fini__platform_set_exiting(void)
 uintptr_t fini__platform_process(void)
 {
     return fake.process;
+}
+
+bool fini__platform_can_be_early(void)
+{
+    errno = ERANGE;
+    return true;
+}
+
+bool fini__platform_is_forker(void)
+{
+    return !fake.not_forker;
 }
 
 void fini__platform_early_exit(void)
@@ -318,4 +330,56 @@ void fini__platform_free(void *memory)
 {
     fake.allocations -= memory != NULL;
     free(memory);
+}
+
+/* ---- gates ----------------------------------------------------------------------------------- */
+
+bool fini__platform_light_fences(void)
+{
+    return !(fake.dead & FAKE_LIGHT_FENCES);
+}
+
+bool fini__platform_heavy_fence(void)
+{
+    errno = EPERM;
+    fake.fences++;
+    if (fake.on_fence)
+        fake.on_fence();
+    return !(fake.dead & FAKE_HEAVY_FENCE);
+}
+
+const _Atomic uintptr_t *fini__platform_process_place(void)
+{
+    return fake.dead & FAKE_LIGHT_FENCES ? NULL : &fake.process;
+}
+
+bool fini__platform_forked_here(void)
+{
+    errno = ERANGE;
+    return fake.thread == fake.forker;
+}
+
+int64_t fini__platform_deadline(int64_t timeout)
+{
+    errno = ERANGE;
+    return timeout <= 0 ? timeout : fake.now + timeout;
+}
+
+bool fini__platform_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline)
+{
+    errno = ETIMEDOUT;
+    if (deadline == 0 || (deadline > 0 && fake.now >= deadline))
+        return false;
+    fake.now++;
+    unsigned round = fake.waits++;
+    if (atomic_load(word) == seen && fake.on_wait)
+        fake.on_wait(round);
+    return true;
+}
+
+void fini__platform_wake(_Atomic uint32_t *word)
+{
+    (void)word;
+    errno = EAGAIN;
+    fake.wakes++;
 }

@@ -16,7 +16,7 @@
 enum {
     FAKE_SEE = 1, FAKE_SET_EXITING = 2, FAKE_EARLY_EXIT = 4, FAKE_STAY_MAPPED = 8,
     FAKE_RESUME = 16, FAKE_PRINT = 32, FAKE_SETTING = 64, FAKE_SHARED = 128,
-    FAKE_MAP = 256, FAKE_ALL = 511
+    FAKE_MAP = 256, FAKE_LIGHT_FENCES = 512, FAKE_HEAVY_FENCE = 1024, FAKE_ALL = 2047
 };
 
 struct fake {
@@ -25,8 +25,9 @@ struct fake {
     uintptr_t thread;
     unsigned long thread_number;
     bool alone;
-    uintptr_t process;
+    _Atomic uintptr_t process;
     bool exiting, clean_exit, trace;
+    bool not_forker; /* in a child: a thread that was started there */
     unsigned dead;
     const char *image_name, *library_name;
     unsigned traits;
@@ -41,9 +42,13 @@ struct fake {
     void (*on_pause)(unsigned round);  /* what other threads do while this one waits */
     void (*on_own_handlers)(void);     /* the image's own atexit handlers */
     void (*on_unload)(void);
+    void (*on_fence)(void);            /* what other threads do just before and... */
+    void (*on_wait)(unsigned round);   /* ... while this one waits for them */
+    uintptr_t forker;                  /* the thread that forked last */
+    int64_t now;                       /* each wait takes 1 */
     /* What libfini did: */
     bool watched, early_armed, resume_armed, mapped, finalized;
-    unsigned pauses;
+    unsigned pauses, fences, waits, wakes;
     int references;
     int maps; /* mapped and not unmapped */
     int allocations;

@@ -19,6 +19,11 @@ void inside_reset(void)
     hooks.file = &hooks.first;
     hooks.lock.process = FINI_LOCK_UNUSED;
     hooks.lock.forked = forget_other_threads;
+    memset(fini__gate_slots, 0, sizeof fini__gate_slots);
+    memset(far_slots, 0, sizeof far_slots);
+    memset(&gates, 0, sizeof gates);
+    fini__gate_shared = (struct fini__gate_shared){&no_process, 0};
+    memset(&fork_lock, 0, sizeof fork_lock);
     loaded_in = 1; /* the first process of fake.h */
 }
 
@@ -48,6 +53,8 @@ bool inside_whole(void)
     }
     return file_seen || link == hooks.file;
 }
+
+_Static_assert((int)INSIDE_NEAR == (int)NEAR && (int)INSIDE_FAR == (int)FAR, "gate.c");
 
 unsigned inside_runs_of_others(void)
 {

@@ -17,4 +17,7 @@ struct fini__lock *inside_locals_lock(void);
 bool inside_whole(void);              /* every link of the list leads where it should */
 unsigned inside_runs_of_others(void);
 
+/* Gates: places near and far. */
+enum { INSIDE_NEAR = 256, INSIDE_FAR = 1024 };
+
 #endif

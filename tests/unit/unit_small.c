@@ -210,6 +210,18 @@ CASE(lock_of_a_thread_that_was_alone)
     require_eq(cleaned_up, 1);
 }
 
+/* The parent's thread of this number was inside; in the child it is another's. */
+CASE(lock_of_a_namesake_in_the_parent_is_not_held_in_a_child)
+{
+    fake_reset();
+    lock.process = fake.process;
+    require(fini__lock_take(&lock));
+    fake.process++;
+    fake.not_forker = true;
+    require(fini__lock_take(&lock));
+    fini__lock_drop(&lock);
+}
+
 /* ---- the trace line -------------------------------------------------------------------------- */
 
 static void trace(const char *image, fini_reason why, unsigned long thread, unsigned hooks_run)

@@ -34,6 +34,18 @@ FINI_HOOK(own, NULL, WHEN);
 
 static struct fini_hook hook = FINI_HOOK_INIT(own, &numbers[0], FINI_ON_UNLOAD);
 
+static struct fini_gate gate = FINI_GATE_INIT;
+
+static bool pass_gate(void)
+{
+    for (int n = 0; n < 3; n++) {
+        if (!fini_gate_enter(&gate))
+            return false;
+        fini_gate_leave(&gate);
+    }
+    return fini_gate_close(&gate, 0) == FINI_OK && !fini_gate_enter(&gate);
+}
+
 static void predefined(const char *name)
 {
     printf("%s: %s\n", name, fini_reason_name(fini_why()));
@@ -56,6 +68,7 @@ enum { ERRORS = 0 FINI_ERRORS(ROW) };
 __attribute__((constructor)) static void loaded(void)
 {
     bool wrong = fini_exiting() || fini_forked() || fini_why() != FINI_RUNNING || ERRORS != 12;
+    wrong |= !pass_gate();
     printf("%s: %s\n", FINI_VERSION, wrong ? "wrong" : fini_strerror(fini_add(&hook)));
     printf("%s\n", fini_strerror(fini_remove(&hook)));
 }

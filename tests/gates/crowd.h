@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the tests of gates share: threads, time, and what is expected of a gate with a mistake.
+ */
+#ifndef CROWD_H
+#define CROWD_H
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "fini.h"
+#include "harness.h"
+
+/* With MISTAKE a test goes on until it has caught it, and says so. */
+#ifdef MISTAKE
+enum { SECONDS = 40, CASE_TIMEOUT = 60 };
+#define EXPECTED "caught\n"
+#else
+enum { SECONDS = 2, CASE_TIMEOUT = 30 };
+#define EXPECTED "nothing wrong\n"
+#endif
+
+enum { MILLISECOND = 1000000 };
+
+static inline double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static inline void nap(long nanoseconds)
+{
+    struct timespec t = {.tv_nsec = nanoseconds};
+    while (nanosleep(&t, &t) != 0 && errno == EINTR)
+        ;
+}
+
+static inline pthread_t start_thread(void *(*run)(void *), void *arg)
+{
+    pthread_t thread;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 256 * 1024);
+    require_eq(pthread_create(&thread, &attributes, run, arg), 0);
+    pthread_attr_destroy(&attributes);
+    return thread;
+}
+
+static inline uint32_t next_random(uint32_t *seed)
+{
+    *seed = *seed * 1664525 + 1013904223;
+    return *seed >> 8;
+}
+
+static inline int usable_processors(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+static inline void say_verdict(bool wrong)
+{
+    say(wrong ? "caught" : "nothing wrong");
+}
+
+/* A filter of the kernel answers EPERM to membarrier from now on. Not privileged. */
+void refuse_membarrier(void);
+
+#endif

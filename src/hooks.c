@@ -254,8 +254,8 @@ static int add_locked(struct fini_hook *hook)
     return FINI_OK;
 }
 
-/* Also for moments that fini_add refuses. An unload seals the list, and then takes back the handler:
- * so it is registered under the lock. */
+/* Also for moments that fini_add refuses. An unload seals the list, and then takes back the
+ * handler: so it is registered under the lock. */
 int fini__hooks_add(struct fini_hook *hook)
 {
     bool early = (hook->when & FINI_ON_EXIT_BEGIN) && fini__platform_can_be_early();

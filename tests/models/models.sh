@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Models of gates and thread values, searched through completely by spin, each with mistakes that must be found.
+# Models of gates and thread values, searched through completely by spin, each with mistakes that
+# must be found.
 . "$FINI_SOURCE/tests/checks/protocol.sh"
 models=$FINI_SOURCE/tests/models
 

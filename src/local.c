@@ -69,13 +69,24 @@ static void drop_locals(bool taken)
         fini__lock_drop(&locals.lock);
 }
 
-/* Memory that nobody initialized says any place. */
-static struct place *place_of_local(const struct fini_local *l)
+/* Threads may ask while another destroys l and initializes it anew; and memory that nobody
+ * initialized says any place. */
+static _Atomic unsigned *place_in(struct fini_local *l)
+{
+    return (_Atomic unsigned *)&l->fini__place;
+}
+
+static unsigned place_number(struct fini_local *l)
+{
+    return atomic_load_explicit(place_in(l), memory_order_relaxed) % LOCALS;
+}
+
+static struct place *place_of_local(struct fini_local *l)
 {
     struct place *place = atomic_load_explicit(&locals.place, memory_order_acquire);
     if (!place)
         return NULL;
-    place += l->fini__place % LOCALS;
+    place += place_number(l);
     return atomic_load_explicit(&place->local, memory_order_acquire) == l ? place : NULL;
 }
 
@@ -295,7 +306,7 @@ static void destroy_all(unsigned n, fini_reason why)
 }
 
 /* True: the place is the caller's to unwind. */
-static bool begin_unwinding(const struct fini_local *l, struct place **ret)
+static bool begin_unwinding(struct fini_local *l, struct place **ret)
 {
     bool taken = take_locals();
     *ret = place_of_local(l);
@@ -382,13 +393,13 @@ static int set_up(struct fini_local *l, fini_fn *destroy)
     if (!place)
         return FINI_EAGAIN;
     l->fini__hook = (struct fini_hook)FINI_HOOK_INIT(unwind, l, FINI__ON_GOING);
-    l->fini__place = number_of(place);
+    atomic_store_explicit(place_in(l), number_of(place), memory_order_relaxed);
     int error = fini__hooks_add(&l->fini__hook);
     if (error != FINI_OK)
         return error;
     for (struct table *t = locals.tables; t; t = t->next)
         if (!has_thread(t))
-            empty_cell(t, l->fini__place);
+            empty_cell(t, number_of(place));
     atomic_store(&place->destroy, destroy);
     atomic_store(&place->local, l);
     return FINI_OK;
@@ -445,7 +456,7 @@ static int not_set_up(void)
 static int store_value(struct table *t, struct fini_local *l, void *value)
 {
     void *_Atomic *cell;
-    unsigned n = l->fini__place % LOCALS;
+    unsigned n = place_number(l);
     int error = make_cell(t, n, &cell);
     if (error != FINI_OK)
         return error;

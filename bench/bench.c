@@ -16,8 +16,8 @@ static const struct {
     void (*bench)(void);
 } rows[] = {
     {"P6", bench_add}, {"P7", bench_run}, {"P8", bench_others}, {"P9", bench_cycle},
-    {"P9", bench_first}, {"P10", bench_reload}, {"P13", bench_exit}, {"P14", bench_size},
-    {"C", bench_choice},
+    {"P9", bench_first}, {"P10", bench_reload}, {"P11", bench_values}, {"P13", bench_exit},
+    {"P14", bench_size}, {"C", bench_choice},
 };
 
 static const struct {

@@ -4,7 +4,7 @@
  *
  * Decides: how a figure is made of measurements. Both sides of a ratio are measured by turns in
  * one run, so that a slow or noisy machine changes the spread and not the ratio.
- * Leaves to others: what is measured (hooks.c, others.c, cycle.c, exit.c, size.c).
+ * Leaves to others: what is measured (hooks.c, others.c, cycle.c, values.c, exit.c, size.c).
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -72,6 +72,7 @@ void bench_others(void); /* P8 */
 void bench_cycle(void);  /* P9 */
 void bench_first(void);  /* P9 */
 void bench_reload(void); /* P10 */
+void bench_values(void); /* P11 */
 void bench_exit(void);   /* P13 */
 void bench_size(void);   /* P14 */
 void bench_choice(void); /* C: what other designs would cost */

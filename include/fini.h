@@ -298,6 +298,88 @@ FINI_API int fini_release(struct fini_hold *hold);
  * FINI_EAGAIN, FINI_ENOMEM, FINI_ENOTSUP        as with fini_release; nothing has changed */
 FINI_API int fini_hold_for_thread(void);
 
+/* ---- thread values -------------------------------------------------------------------------
+ *
+ * A value for each thread, with a destructor that neither keeps the image loaded nor outlives it.
+ * What pthread_key_create leaves behind when the image goes is an address in unmapped code;
+ * thread_local objects of C++ keep it from going at all.
+ *
+ * A destructor runs once for each value that is not NULL, with the reason:
+ *
+ *   FINI_THREAD_EXIT                  in the thread, when it ends (on the main thread: by
+ *                                     pthread_exit)
+ *   FINI_UNLOAD, FINI_UNLOAD_AT_EXIT  in the thread that unloads the image, for each thread that
+ *                                     has a value then. Other threads live on: what else they know
+ *                                     of the value is theirs to forget
+ *
+ * At exit values are left alone, with FINI_CLEAN_EXIT=1 too. A thread may end while the image goes:
+ * its value is destroyed by one of the two, and the unload waits until the thread is out of
+ * the image for good.
+ *
+ * Before a destructor is called, the value is NULL. It may set values, of its own thread, which
+ * are destroyed in their turn: four times; what is set then is left to fini_local_destroy or the
+ * unload. It must return: no exception, no longjmp, no pthread_exit. As an unload may be waiting
+ * for it with the loader's lock held (glibc), it must not wait for that: no dlopen, dlclose, dlsym,
+ * dladdr, no first use of a thread_local object, nor for a thread that does. It must not unload its
+ * own image.
+ *
+ * In a forked child there is the value of the thread that forked. Those of others are not
+ * destroyed.
+ *
+ * Limits: 256 at a time in an image. Takes three of the process's thread keys (1024 on glibc) for
+ * each image that uses values, from the first fini_local_init until it goes; they are kept for
+ * the next. Not in a dlmopen namespace, nor in a static program (glibc): FINI_ENOTSUP. A thread's
+ * first value in an image costs some allocations, of which 300 bytes a thread, used again when it
+ * has ended, are never given back.
+ */
+
+/* The caller's memory, until it is destroyed. At unload, until its values are. */
+struct fini_local {
+    /* private */
+    struct fini_hook fini__hook;
+    unsigned fini__place;
+};
+#define FINI_LOCAL_INIT { FINI_HOOK_INIT(NULL, NULL, 0), 0 }
+
+/* No thread has a value yet. Counts as added now, like a hook of fini_add: at unload values and
+ * hooks unwind together, newest first; and at a thread's end its newest value goes first.
+ *
+ * Any thread; constructors, hooks. Not in a signal handler.
+ *
+ * FINI_EINVAL       l or destroy is NULL
+ * FINI_EBUSY        it is initialized already
+ * FINI_EAGAIN       no three thread keys are left, or the image has 256 values
+ * FINI_ENOMEM       no memory for what the process shares
+ * FINI_ENOTSUP      the platform has no such values; see the limits above
+ * FINI_EFINALIZING  as with fini_add
+ * FINI_EDEADLK      called from a signal handler that interrupted one of these calls */
+FINI_API int fini_local_init(struct fini_local *l, fini_fn *destroy);
+
+/* Destroy every thread's value, in the calling thread, as at unload: with FINI_UNLOAD, or in a hook
+ * with the hook's reason. On return its destructor runs in no other thread; what runs in them is
+ * waited for, so do not hold anything a destructor waits for. From within the destructor it
+ * does not wait for itself. It can be initialized anew. Does nothing to one that is not
+ * initialized.
+ *
+ * Any thread; hooks; destructors. Not in a signal handler. */
+FINI_API void fini_local_destroy(struct fini_local *l);
+
+/* The calling thread's value; NULL if it has none, or l is not initialized or unwound already.
+ * Any thread; no lock, some nanoseconds. */
+FINI_API void *fini_local_get(struct fini_local *l);
+
+/* The value that was there is not destroyed. NULL: there is none. A call that meets
+ * fini_local_destroy either fails, or its value is destroyed.
+ *
+ * Any thread, whoever started it; destructors. Not in a signal handler. Some nanoseconds; only a
+ * thread's first values allocate.
+ *
+ * FINI_EINVAL       l is NULL or not initialized
+ * FINI_EFINALIZING  the image is being finalized, and has unwound l
+ * FINI_ENOMEM       no memory; the old value is still there
+ * FINI_EDEADLK      as with fini_local_init */
+FINI_API int fini_local_set(struct fini_local *l, void *value);
+
 /* ---- gates --------------------------------------------------------------------------------
  *
  * A gate lets many threads in at once, cheaply, and can be closed and drained: when close has

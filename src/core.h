@@ -49,6 +49,10 @@ struct fini__run {
 /* Who runs hooks: the finalizer, and the handler early in exit(). Each is one thread at a time. */
 enum fini__lane { FINI__LANE_FINAL, FINI__LANE_EARLY, FINI__LANES };
 
+/* A moment that is libfini's own: the image may go, for whatever reason its hooks are told. */
+enum { FINI__ON_GOING = 16 };
+
+FINI_INTERNAL int fini__hooks_add(struct fini_hook *hook);
 FINI_INTERNAL bool fini__hooks_any(void);
 FINI_INTERNAL void fini__hooks_seal(unsigned moments);
 FINI_INTERNAL void fini__hooks_run(enum fini__lane lane, fini_reason why, unsigned moments,

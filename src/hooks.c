@@ -254,8 +254,9 @@ static int add_locked(struct fini_hook *hook)
     return FINI_OK;
 }
 
-/* An unload seals the list, and then takes back the handler: so it is registered under the lock. */
-static int add(struct fini_hook *hook)
+/* Also for moments that fini_add refuses. An unload seals the list, and then takes back the
+ * handler: so it is registered under the lock. */
+int fini__hooks_add(struct fini_hook *hook)
 {
     bool early = (hook->when & FINI_ON_EXIT_BEGIN) && fini__platform_can_be_early();
     if (!fini__lock_take(&hooks.lock))
@@ -271,7 +272,7 @@ static int add(struct fini_hook *hook)
 int fini_add(struct fini_hook *hook)
 {
     int saved = errno;
-    int error = valid(hook) ? add(hook) : FINI_EINVAL;
+    int error = valid(hook) ? fini__hooks_add(hook) : FINI_EINVAL;
     errno = saved;
     return error;
 }

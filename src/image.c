@@ -130,6 +130,8 @@ static void finalize(fini_reason why, bool exit_seen)
 {
     unsigned moments = fini__reason_moments(why, settings.clean_exit);
     bool stays = why == FINI_EXIT && exit_seen;
+    if (!stays)
+        moments |= FINI__ON_GOING;
     atomic_store_explicit(&ending.thread, fini__platform_thread(), memory_order_relaxed);
     if (stays)
         before_exit(moments);

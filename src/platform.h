@@ -109,6 +109,21 @@ FINI_INTERNAL void fini__platform_unmap(void *pages, size_t size);
 /* Soname or file name of this image; NULL: not known. */
 FINI_INTERNAL const char *fini__platform_library_name(void);
 
+/* ---- thread values --------------------------------------------------------------------------- */
+
+/* One pointer for each thread. When a thread ends that has one, `ends` is called with it there, and
+ * can still get it; then it has none. Open again after close only. FINI_EAGAIN: none is left. */
+FINI_INTERNAL int fini__platform_values_open(void (*ends)(void *value));
+FINI_INTERNAL void *fini__platform_values_get(void);
+FINI_INTERNAL int fini__platform_values_set(void *value);
+
+/* On return `ends` is not running in another thread and never will. */
+FINI_INTERNAL void fini__platform_values_close(void);
+
+/* Zeroed, where leak checkers look; NULL: no memory. */
+FINI_INTERNAL void *fini__platform_allocate(size_t size);
+FINI_INTERNAL void fini__platform_free(void *memory);
+
 /* ---- small things ---------------------------------------------------------------------------- */
 
 /* Who is calling: never 0, differs between threads that live at the same time, cheap. */

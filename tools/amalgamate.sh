@@ -15,9 +15,9 @@ version=$(sed -n 's/^#define FINI_VERSION "\(.*\)"$/\1/p' "$source/include/fini.
 # What a program calls often comes first: the size of the rest counts more than its speed.
 files="src/lock.c src/hooks.c src/platform/self.c
 src/error.c src/reason.c src/generation.c src/keep.c
-src/hold.c src/gate.c src/trace.c src/image.c src/platform/unwind.c src/platform/objects.c
-src/platform/stack.c src/platform/references.c src/platform/fences.c src/platform/glibc.c
-src/platform/none.c"
+src/hold.c src/local.c src/gate.c src/trace.c src/image.c src/platform/unwind.c
+src/platform/objects.c src/platform/stack.c src/platform/references.c src/platform/fences.c
+src/platform/values.c src/platform/glibc.c src/platform/none.c"
 
 {
     echo "/* SPDX-License-Identifier: MIT"

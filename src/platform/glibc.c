@@ -34,6 +34,7 @@
 #include "references.h"
 #include "self.h"
 #include "stack.h"
+#include "values.h"
 
 #ifndef MADV_WIPEONFORK /* older headers; the kernel says whether it knows it */
 #define MADV_WIPEONFORK 18
@@ -67,6 +68,7 @@ struct process {
     bool published;            /* every image finds it: here is a place for what outlives one */
     struct fini__thread_ends ends;
     struct fini__stack_memory stack;
+    struct fini__key_rows *_Atomic key_rows;
 };
 
 enum { SHARED_AT = 3072 };
@@ -492,6 +494,12 @@ struct fini__thread_ends *fini__record_thread_ends(bool main_libc_ends)
         return own_libc_ends();
     struct process *p = published_process();
     return p ? &p->ends : NULL;
+}
+
+struct fini__key_rows *_Atomic *fini__record_key_rows(void)
+{
+    struct process *p = published_process();
+    return p ? &p->key_rows : NULL;
 }
 
 void *fini__platform_shared(void)

@@ -5,8 +5,8 @@
  * Decides: every finalizer is told that the process exits, so that it never frees what another
  * thread may use. FINI_ON_EXIT_BEGIN hooks run with the FINI_ON_EXIT hooks, the environment is not
  * trusted (there is no way to tell a set-uid process), a forked child is not recognized, and there
- * are no references to the image and no keepsakes: FINI_ENOTSUP. Gates fence on both sides, and who
- * waits for one spins; time is told to the second.
+ * are no references to the image, no keepsakes and no thread values: FINI_ENOTSUP. Gates fence on
+ * both sides, and who waits for one spins; time is told to the second.
  * Leaves to others: everything else. Only ISO C is used here.
  */
 #include "select.h"
@@ -218,6 +218,40 @@ bool fini__platform_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline
 void fini__platform_wake(_Atomic uint32_t *word)
 {
     (void)word;
+}
+
+/* ---- thread values --------------------------------------------------------------------------- */
+
+int fini__platform_values_open(void (*ends)(void *value))
+{
+    (void)ends;
+    return FINI_ENOTSUP;
+}
+
+void *fini__platform_values_get(void)
+{
+    return NULL;
+}
+
+int fini__platform_values_set(void *value)
+{
+    (void)value;
+    return FINI_ENOTSUP;
+}
+
+void fini__platform_values_close(void)
+{
+}
+
+void *fini__platform_allocate(size_t size)
+{
+    (void)size;
+    return NULL;
+}
+
+void fini__platform_free(void *memory)
+{
+    (void)memory;
 }
 
 #else

@@ -20,7 +20,7 @@
 
 enum { SECONDS = 10, SECONDS_TO_HANG = 1 };
 
-enum naive_end { CRASHES, HANGS, DOES_AS_WELL };
+enum naive_end { CRASHES, HANGS, STAYS_MAPPED, DOES_AS_WELL };
 
 struct failure {
     const char *name;
@@ -59,6 +59,20 @@ static const struct failure failures[] = {
      20, .transcript = "proxy stopped\nmapped\n"},
     {"03_rocm_3004_unload", "thread-host", MODULES("03"), "unload", DOES_AS_WELL, 3,
      .transcript = "proxy stopped\ngone\n"},
+
+    {"04_rust_91979_unload", "04-host", MODULES("04"), "unload", CRASHES, 5,
+     .transcript = "buffer freed\ngone\n"},
+    {"04_rust_91979_thread", "04-host", MODULES("04"), "thread", DOES_AS_WELL, 3,
+     .transcript = "buffer freed\ngone\n"},
+    {"04_rust_91979_exit", "04-host", MODULES("04"), "exit", DOES_AS_WELL, 3,
+     .transcript = "mapped\n"},
+
+    {"05_rust_59629_unload", "04-host", MODULES("05"), "unload", STAYS_MAPPED, 5,
+     .transcript = "cache destroyed\ngone\n"},
+    {"05_rust_59629_thread", "04-host", MODULES("05"), "thread", DOES_AS_WELL, 3,
+     .transcript = "cache destroyed\ngone\n"},
+    {"05_rust_59629_exit", "04-host", MODULES("05"), "exit", DOES_AS_WELL, 3,
+     .transcript = "mapped\n"},
 
     {"06_rust_ctor_94_unload", "06-host", MODULES("06"), "unload", CRASHES, 5,
      .transcript = "cleaned up\ncleaned up\ncleaned up\ngone\n"},
@@ -170,11 +184,18 @@ static bool hung(int wait_status)
     return WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGALRM;
 }
 
+/* Although it was to be unloaded. */
+static bool stayed_mapped(const struct outcome *outcome)
+{
+    return outcome->wait_status == 0 && strstr(outcome->transcript, "mapped\n") != NULL;
+}
+
 /* A naive module that could not be loaded, or said something wrong, is no proof. */
 static bool failed_as_told(const struct failure *failure, const struct outcome *outcome)
 {
     bool failed = failure->naive == HANGS ? hung(outcome->wait_status)
-                                          : crashed(outcome->wait_status);
+                : failure->naive == STAYS_MAPPED ? stayed_mapped(outcome)
+                                                 : crashed(outcome->wait_status);
     require(failed || (WIFEXITED(outcome->wait_status) && WEXITSTATUS(outcome->wait_status) == 0));
     return failed;
 }

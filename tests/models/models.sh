@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Models of gates, searched through completely by spin, each with mistakes that must be found.
+# Models of gates and thread values, searched through completely by spin, each with mistakes that
+# must be found.
 . "$FINI_SOURCE/tests/checks/protocol.sh"
 models=$FINI_SOURCE/tests/models
 
@@ -83,6 +84,22 @@ case_fork() # timeout=60
     rejected 'assertion violated' fork -DNO_PROCESS_IN_SLOT
     rejected 'assertion violated' fork -DFIRST_IS_THE_FORKER
     rejected 'invalid end state' fork -DNOTHING_IS_FORGOTTEN
+}
+
+case_values() # timeout=60
+{
+    holds values
+    for mistake in CLAIM_IN_TWO_STEPS SAME_RECORD NOTHING_BEFORE NO_LOOK_AT_RUNNING KEY_STAYS \
+        NO_FENCE NO_WAIT; do
+        rejected 'assertion violated' values -D$mistake
+    done
+}
+
+case_set() # timeout=60
+{
+    holds set
+    rejected 'assertion violated' set -DLOOK_AFTERWARDS
+    rejected 'assertion violated' set -DSAYS_NOTHING
 }
 
 protocol "$@"

@@ -279,6 +279,59 @@ const char *fini__platform_library_name(void)
     return fake.library_name;
 }
 
+/* ---- thread values --------------------------------------------------------------------------- */
+
+int fini__platform_values_open(void (*ends)(void *value))
+{
+    note("values_open");
+    if (fake.values_refuse == FINI_OK)
+        fake.value_ends = ends;
+    return fake.values_refuse;
+}
+
+void *fini__platform_values_get(void)
+{
+    return fake.value[fake.thread];
+}
+
+int fini__platform_values_set(void *value)
+{
+    errno = ERANGE;
+    if (fake.values_refuse == FINI_OK)
+        fake.value[fake.thread] = value;
+    return fake.values_refuse;
+}
+
+void fini__platform_values_close(void)
+{
+    note("values_close");
+    memset(fake.value, 0, sizeof fake.value);
+    fake.value_ends = NULL;
+}
+
+void fake_thread_ends(uintptr_t thread)
+{
+    fake.thread = thread;
+    if (fake.value_ends && fake.value[thread])
+        fake.value_ends(fake.value[thread]);
+    fake.value[thread] = NULL;
+}
+
+void *fini__platform_allocate(size_t size)
+{
+    errno = ENOMEM;
+    if (fake.allocations_most != 0 && fake.allocations + 1 >= fake.allocations_most)
+        return NULL;
+    fake.allocations++;
+    return calloc(1, size);
+}
+
+void fini__platform_free(void *memory)
+{
+    fake.allocations -= memory != NULL;
+    free(memory);
+}
+
 /* ---- gates ----------------------------------------------------------------------------------- */
 
 bool fini__platform_light_fences(void)

@@ -33,6 +33,10 @@ struct fake {
     unsigned traits;
     int refuses; /* what references answer, if not FINI_OK */
     bool forget_shared; /* the shared memory is to be as in a new process */
+    int allocations_most;    /* if not 0, one more than are possible */
+    int values_refuse;       /* what values_open and values_set answer, if not FINI_OK */
+    void *value[8];          /* of threads 0 to 7 */
+    void (*value_ends)(void *value); /* NULL: not open */
     void (*on_refer)(void);   /* what other threads do meanwhile... */
     void (*on_unrefer)(void); /* ... and during unrefer_later */
     void (*on_pause)(unsigned round);  /* what other threads do while this one waits */
@@ -47,6 +51,7 @@ struct fake {
     unsigned pauses, fences, waits, wakes;
     int references;
     int maps; /* mapped and not unmapped */
+    int allocations;
     char log[1024];     /* the calls that matter, each followed by a space */
     char printed[1024];
 };
@@ -65,6 +70,9 @@ void fake_finalize(fini_reason why);
  * nobody has, and does not return. True: it has called fake_exit. */
 bool fake_process(void (*body)(void));
 _Noreturn void fake_exit(void);
+
+/* A thread ends: it is the current one then. */
+void fake_thread_ends(uintptr_t thread);
 
 /* A child of this thread, which goes on as the child. */
 void fake_fork(void);

@@ -11,6 +11,7 @@ void inside_reset(void)
     memset(&hooks, 0, sizeof hooks);
     memset(&settings, 0, sizeof settings);
     memset(&ending, 0, sizeof ending);
+    memset(&locals, 0, sizeof locals);
     memset(&holds_lock, 0, sizeof holds_lock);
     atomic_store(&pinned, false);
     generation = 0;
@@ -34,6 +35,11 @@ struct fini__lock *inside_lock(void)
 struct fini__lock *inside_holds_lock(void)
 {
     return &holds_lock;
+}
+
+struct fini__lock *inside_locals_lock(void)
+{
+    return &locals.lock;
 }
 
 bool inside_whole(void)

@@ -13,6 +13,7 @@
 void inside_reset(void);
 struct fini__lock *inside_lock(void);
 struct fini__lock *inside_holds_lock(void);
+struct fini__lock *inside_locals_lock(void);
 bool inside_whole(void);              /* every link of the list leads where it should */
 unsigned inside_runs_of_others(void);
 

@@ -5,8 +5,12 @@
 CC ?= cc
 BUILD = build
 PREFIX = /usr/local
+# Where check-everywhere keeps its roots, of which releases of Debian, and what it runs in them.
+ROOTS = $(BUILD)/roots
+RELEASES = bullseye trixie sid
+TARGETS = check hostile-all
 
-.PHONY: all demo check bench amalgamation install clean tools
+.PHONY: all demo check check-everywhere bench amalgamation install clean tools
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -20,9 +24,11 @@ demo: amalgamation
 check: tools all
 	ninja -C $(BUILD) --quiet check
 
+check-everywhere: tools all
+	TARGETS="$(TARGETS)" sh tests/roots/everywhere.sh . $(BUILD) $(ROOTS) $(RELEASES)
+
 bench: tools all
 	ninja -C $(BUILD) --quiet bench
-	ninja -C $(BUILD) --quiet bench-gates
 
 install: tools
 	test -f $(BUILD)/build.ninja || meson setup $(BUILD)
@@ -31,7 +37,7 @@ install: tools
 	DESTDIR="$(DESTDIR)" meson install -C $(BUILD) --no-rebuild
 
 tools:
-	sh tools/install-tools.sh
+	sh tools/install-tools.sh $(BUILD)
 
 $(BUILD)/build.ninja: | tools
 	meson setup $(BUILD)

@@ -15,6 +15,7 @@ static const struct {
     const char *id;
     void (*bench)(void);
 } rows[] = {
+    {"P1", bench_calls}, {"P4", bench_close_and_open}, {"P5", bench_wake},
     {"P6", bench_add}, {"P7", bench_run}, {"P8", bench_others}, {"P9", bench_cycle},
     {"P9", bench_first}, {"P10", bench_reload}, {"P11", bench_values}, {"P13", bench_exit},
     {"P14", bench_size}, {"C", bench_choice},

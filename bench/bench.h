@@ -4,7 +4,7 @@
  *
  * Decides: how a figure is made of measurements. Both sides of a ratio are measured by turns in
  * one run, so that a slow or noisy machine changes the spread and not the ratio.
- * Leaves to others: what is measured (hooks.c, others.c, cycle.c, values.c, exit.c, size.c).
+ * Leaves to others: what is measured (one file a subject).
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -13,7 +13,7 @@
 
 /* ---- table.c: numbers and how they are printed ----------------------------------------------- */
 
-enum { ROUNDS = 21, SERIES_MOST = 128 };
+enum { ROUNDS = 21, MORE_ROUNDS = 41, SERIES_MOST = 128 };
 
 struct series {
     double of[SERIES_MOST];
@@ -42,6 +42,7 @@ void table_ratio(struct row row, const struct series *ours, const struct series 
 
 void give_up(const char *what);
 const char *beside(const char *name); /* the path of a file in the bench's own folder */
+bool is_beside(const char *name);
 void *open_image(const char *path);
 void *symbol_of(void *image, const char *name);
 
@@ -66,6 +67,9 @@ void tell(double number);
 
 /* ---- the subjects, and what the fresh processes do for them ---------------------------------- */
 
+void bench_calls(void);  /* P1 to P3 */
+void bench_close_and_open(void); /* P4 */
+void bench_wake(void);   /* P5 */
 void bench_add(void);    /* P6 */
 void bench_run(void);    /* P7 */
 void bench_others(void); /* P8 */

@@ -89,7 +89,11 @@ struct memory {
 
 static struct memory memory_now(void)
 {
+#if __GLIBC_PREREQ(2, 33)
     struct mallinfo2 heap = mallinfo2();
+#else
+    struct mallinfo heap = mallinfo();
+#endif
     struct memory now = {(double)heap.uordblks + (double)heap.hblkhd, 0};
     char line[128];
     long kib;

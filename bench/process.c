@@ -35,6 +35,11 @@ const char *beside(const char *name)
     return path;
 }
 
+bool is_beside(const char *name)
+{
+    return access(beside(name), R_OK) == 0;
+}
+
 void *open_image(const char *path)
 {
     void *image = dlopen(path, RTLD_NOW);

@@ -28,7 +28,9 @@
 
 #define FINI_VERSION "0.1.0"
 
-#if defined(__GNUC__) && !defined(_WIN32) && !defined(__CYGWIN__)
+/* gcc for Windows has no such attribute: there fini.c tells the linker. clang ignores it there, or
+ * tells the linker itself (16 and later). */
+#if defined(__clang__) || (defined(__GNUC__) && !defined(_WIN32) && !defined(__CYGWIN__))
 #define FINI_API __attribute__((visibility("hidden")))
 #else
 #define FINI_API
@@ -129,7 +131,8 @@ enum {
      * On glibc two entries in libc's list of handlers, 33 bytes each, stay behind for each image
      * with such a hook that is unloaded while a newer handler is registered (overlapped reloads).
      * If another thread unloads the image meanwhile, the unload waits until the hook has returned:
-     * such a hook must not wait for the loader, nor unload its own image. */
+     * such a hook must not wait for the loader, nor unload its own image.
+     * On Windows only the program's hooks run early. */
     FINI_ON_EXIT_BEGIN = 8
 };
 
@@ -153,9 +156,12 @@ struct fini_hook {
 /* Add a hook. Hooks run once, newest first, in the thread that unloads the image or calls exit().
  *
  * At unload they run before the image's own exit handlers and C++ static destructors, at exit
- * after them. An unload at exit runs FINI_ON_UNLOAD and FINI_ON_EXIT hooks. With
- * FINI_CLEAN_EXIT=1 in the environment, FINI_ON_UNLOAD hooks run at exit too, and are told
- * FINI_EXIT.
+ * after them: on glibc after all exit handlers of the process, on musl before those that were
+ * registered before the image was loaded. On Windows a DLL's hooks at exit run when all other
+ * threads have been killed, and must take no lock that one of them may have held, malloc's and
+ * stdio's too; the program's run in exit(), and not when it ends by ExitProcess alone. An unload at
+ * exit runs FINI_ON_UNLOAD and FINI_ON_EXIT hooks. With FINI_CLEAN_EXIT=1 in the environment,
+ * FINI_ON_UNLOAD hooks run at exit too, and are told FINI_EXIT.
  *
  * Any thread; constructors; hooks. Not in a signal handler. Cannot fail for lack of memory: libc
  * may allocate an entry in its list of exit handlers, at the first call in a process and at the
@@ -163,7 +169,9 @@ struct fini_hook {
  * most for another thread inside fini_add or fini_remove.
  *
  * A hook may add and remove hooks, dlopen, dlclose, fork and exit. A hook that a hook adds runs
- * next, in the same finalization. When a hook calls exit(), the hooks after it run in that exit.
+ * next, in the same finalization. When a hook calls exit(), the hooks after it run in that exit;
+ * musl after 1.2.5 ends the process there, as for any exit() within exit(), and Windows, in
+ * a DLL's hook at exit.
  * A hook must return or call exit(): no exception and no longjmp may leave it. On glibc it is not
  * cancelled while it runs in a finalizer.
  *
@@ -274,9 +282,9 @@ FINI_API int fini_hold(struct fini_hold *hold);
  * can be held again at once.
  *
  * Any thread; also at exit, where nothing is left to do. Some thread keys of the process (at most
- * one for each image that one thread has pending; they are shared and never given back) do it on
- * glibc, and no code of the image: destructors of the image's own thread keys that come later in
- * that thread find it unmapped.
+ * one for each image that one thread has pending, and one more; they are shared and never given
+ * back) do it on glibc, and no code of the image: destructors of the image's own thread keys that
+ * come later in that thread find it unmapped.
  *
  * FINI_EINVAL   hold is NULL
  * FINI_ENOENT   it is not held
@@ -292,7 +300,9 @@ FINI_API int fini_release(struct fini_hold *hold);
  * The image must not go before this call: let the code that starts the thread hold the image, and
  * the thread release it after this call, or wait for the call to be made. A finalizer never joins
  * such a thread: the image would wait for the thread and the thread for the loader. A thread that
- * is in here when it ends unloads the image if it is the last user, and its hooks run in it.
+ * is in here when it ends unloads the image if it is the last user, and its hooks run in it. On
+ * Windows a thread of the process's pool does so, soon after; in a worker the reference ends when
+ * its function has returned.
  *
  * FINI_EFINALIZING, FINI_ENOTSUP, FINI_ESYSTEM  as with fini_pin
  * FINI_EAGAIN, FINI_ENOMEM, FINI_ENOTSUP        as with fini_release; nothing has changed */
@@ -318,10 +328,11 @@ FINI_API int fini_hold_for_thread(void);
  *
  * Before a destructor is called, the value is NULL. It may set values, of its own thread, which
  * are destroyed in their turn: four times; what is set then is left to fini_local_destroy or the
- * unload. It must return: no exception, no longjmp, no pthread_exit. As an unload may be waiting
+ * unload. It must return: no exception, no longjmp, no pthread_exit. On glibc it is not cancelled
+ * but in fini_local_destroy, where that is the caller's to prevent. As an unload may be waiting
  * for it with the loader's lock held (glibc), it must not wait for that: no dlopen, dlclose, dlsym,
  * dladdr, no first use of a thread_local object, nor for a thread that does. It must not unload its
- * own image.
+ * own image. On Windows it runs with that lock held itself, as DllMain does.
  *
  * In a forked child there is the value of the thread that forked. Those of others are not
  * destroyed.
@@ -330,7 +341,7 @@ FINI_API int fini_hold_for_thread(void);
  * each image that uses values, from the first fini_local_init until it goes; they are kept for
  * the next. Not in a dlmopen namespace, nor in a static program (glibc): FINI_ENOTSUP. A thread's
  * first value in an image costs some allocations, of which 300 bytes a thread, used again when it
- * has ended, are never given back.
+ * has ended, are never given back. On Windows an image takes one index of TlsAlloc.
  */
 
 /* The caller's memory, until it is destroyed. At unload, until its values are. */
@@ -380,6 +391,127 @@ FINI_API void *fini_local_get(struct fini_local *l);
  * FINI_EDEADLK      as with fini_local_init */
 FINI_API int fini_local_set(struct fini_local *l, void *value);
 
+/* ---- workers -------------------------------------------------------------------------------
+ *
+ * A thread of the library's own: stopped and waited for when the image is unloaded, left alone when
+ * the process exits. It does not keep the image loaded.
+ *
+ *     static struct fini_worker flusher = FINI_WORKER_INIT;
+ *
+ *     static void run(struct fini_worker *w, void *arg)
+ *     {
+ *         while (fini_worker_wait(w, period) == FINI_ETIMEDOUT)
+ *             flush(arg);
+ *     }
+ *
+ * Each worker counts as added when it is started, like a hook of fini_add: at FINI_UNLOAD and
+ * FINI_UNLOAD_AT_EXIT hooks, values and workers unwind together, newest first. So what a worker
+ * uses is set up before it is started; and a hook that has to wake it from anything else than
+ * fini_worker_wait is added after it.
+ *
+ * At exit nobody asks a worker to stop, and nobody waits for it (with FINI_CLEAN_EXIT=1 neither):
+ * it runs until the process is gone. Where the platform cannot tell exit and unload apart, it is
+ * asked, and waited for a second at most. In a forked child there are no workers: they are not
+ * waited for, and may be started anew.
+ *
+ * On Windows a worker is a callback of a thread pool of its own, because there no thread can end
+ * while an image is unloaded. At exit it is killed. C++ thread_local objects of its thread are
+ * destroyed later, or, if the image goes, not at all. One that is asked to stop by an unload before
+ * its thread has begun, which needs the loader's lock, is run by the unload after one second.
+ *
+ * A process whose main thread ends by pthread_exit lives as long as any thread does, a worker too:
+ * there somebody has to stop it, or call exit().
+ *
+ * A worker has all signals blocked but those that a thread causes itself (SIGSEGV, SIGBUS, SIGFPE,
+ * SIGILL, SIGTRAP, SIGSYS), so that it never runs a handler of the host's for another. It is
+ * called like the library - as FINI_LIBRARY says, else its soname, else its file name, without .so;
+ * of that the last 15 bytes - in debuggers and whatever else shows the names of threads.
+ *
+ * An unload waits for a worker as long as it takes; FINI_TRACE=1 says for which thread after one
+ * second. On glibc it waits with the loader's lock held, so that a worker which wants that lock is
+ * waited for for ever. A library cannot change that: the loader has decided to unmap the image, and
+ * lends its lock to nobody meanwhile. These want it: dlopen, dlclose, dlsym, dladdr; the first use,
+ * in a thread, of a C++ thread_local object that has a destructor; what does one of these within
+ * libc (getaddrinfo and other name services, iconv_open, backtrace, and pthread_exit and
+ * cancellation the first time); exit(). Of what libfini offers: fini_pin, fini_hold,
+ * fini_hold_for_thread and fini_release, and an image's first fini_worker_start and
+ * fini_local_init; before glibc 2.35 also fini_traits, fini_why and fini_add for
+ * FINI_ON_EXIT_BEGIN. Not: creating threads, exceptions, plain thread-local data, locks, memory,
+ * and all else of libfini. The ways round:
+ *
+ *   - Stop the worker before the unload: fini_worker_stop in the function with which the host ends
+ *     its use of the plugin. It waits without the loader's lock.
+ *   - A worker that comes to its end by itself calls fini_hold_for_thread first of all, and who has
+ *     started it waits until it has. dlclose then leaves the image loaded until that thread has
+ *     ended.
+ *   - Have such work done before the worker starts, by the thread that starts it.
+ *
+ * The image's own C++ thread_local objects with destructors keep it from being unloaded at all, as
+ * long as the worker lives (glibc): use fini_local.
+ */
+
+/* The caller's memory, until the worker is stopped. Initialize it with FINI_WORKER_INIT or zero. */
+struct fini_worker {
+    /* private */
+    struct fini_hook fini__hook;
+    struct fini_worker *fini__next;
+    void (*fini__run)(struct fini_worker *worker, void *arg);
+    void *fini__arg, *fini__thread;
+    uintptr_t fini__self, fini__number, fini__process, fini__by;
+    uint32_t fini__stopping, fini__over;
+    unsigned fini__phase;
+};
+#define FINI_WORKER_INIT                                                                          \
+    { FINI_HOOK_INIT(NULL, NULL, 0), NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0 }
+
+/* Start a thread that calls run(w, arg) and ends when that returns. It must return: no
+ * pthread_exit, no cancellation, no exception. A worker whose run has returned is still to be
+ * stopped, by the library or the unload; before that it cannot be started again.
+ *
+ * Any thread; constructors, hooks. Not in a signal handler.
+ *
+ * FINI_EINVAL       w or run is NULL
+ * FINI_EBUSY        it has been started and not been stopped
+ * FINI_EAGAIN       the system makes no thread
+ * FINI_ENOMEM       no memory
+ * FINI_ENOTSUP      the platform has no threads. On glibc: a static program of objects that are
+ *                   compiled for a library (-fPIC); before 2.34, a process without libpthread
+ * FINI_EFINALIZING  as with fini_add
+ * FINI_EDEADLK      called from a signal handler that interrupted one of these calls */
+FINI_API int fini_worker_start(struct fini_worker *w,
+                               void (*run)(struct fini_worker *worker, void *arg), void *arg);
+
+/* Whether the worker has been asked to stop. Wait-free; any thread, while the worker is started. */
+FINI_API bool fini_worker_stopping(struct fini_worker *w);
+
+/* Sleep until the worker is asked to stop, at most so many nanoseconds; 0 does not sleep, and
+ * a negative timeout sleeps without end. What a worker does between two things to do.
+ *
+ * The worker; any other thread, if the worker's memory lasts until it is back. Not a cancellation
+ * point.
+ *
+ * FINI_OK         asked to stop
+ * FINI_ETIMEDOUT  not yet
+ * FINI_EINVAL     w is NULL
+ * FINI_ENOENT     there is no such worker: not started, or stopped, or this is a forked child
+ * FINI_EDEADLK    as with fini_worker_start */
+FINI_API int fini_worker_wait(struct fini_worker *w, int64_t timeout_ns);
+
+/* Ask the worker to stop, and wait until its thread has ended: on return no code of it runs any
+ * more, and its memory is the caller's again. Several threads may stop one worker, if the memory
+ * lasts for all of them. In a forked child nobody is waited for. Not a cancellation point.
+ *
+ * Any thread; hooks, at exit too. Not in a signal handler. With nothing held that the worker may
+ * want before it ends. At exit a worker may be inside exit() itself, and never end.
+ *
+ * FINI_OK       it is over
+ * FINI_EDEADLK  the caller is the worker itself, in its run or in a destructor at its end, and
+ *               nothing has changed; or as with fini_worker_start, hooks included that run because
+ *               such a handler has called exit()
+ * FINI_ENOENT   it has not been started, or has been stopped
+ * FINI_EINVAL   w is NULL */
+FINI_API int fini_worker_stop(struct fini_worker *w);
+
 /* ---- gates --------------------------------------------------------------------------------
  *
  * A gate lets many threads in at once, cheaply, and can be closed and drained: when close has
@@ -398,7 +530,8 @@ FINI_API int fini_local_set(struct fini_local *l, void *value);
  * Threads are not registered, and nothing of a gate outlives the image. The thread that enters is
  * the one that leaves. A thread that ends inside, is cancelled there without a cleanup handler
  * that leaves, or jumps out with longjmp or an exception, stays inside: the gate is never empty
- * again, and close runs into its deadline, which is the safe side. A thread that is started later
+ * again, and close runs into its deadline, which is the safe side. Where exit kills threads
+ * (Windows) that deadline is at once, also where it was never. A thread that is started later
  * can be taken for it, and then leave in its place.
  *
  * In a forked child only the entries of the thread that forked remain; a closed gate is closed. If
@@ -414,7 +547,9 @@ FINI_API int fini_local_set(struct fini_local *l, void *value);
  * microsecond instead of a nanosecond, and some microseconds when nearly all of the others are
  * taken as well. Beyond 1280 entries at once they are only counted: close waits for them as well,
  * but such a thread is refused when it enters again while the gate closes, is not told
- * FINI_EDEADLK, and goes on being counted in a forked child.
+ * FINI_EDEADLK, and goes on being counted in a forked child. The places are mapped when the image
+ * first uses a gate, 40 KiB of which what is used takes memory, and go with it, unless it was told
+ * FINI_EXIT; where there is no memory, entries are only counted too.
  */
 
 /* The caller's memory. Initialize it with FINI_GATE_INIT or zero: open, nobody inside. */
@@ -524,7 +659,8 @@ FINI_API const char *fini__library(void);
  * FINI_CLEAN_EXIT=1  at exit FINI_ON_UNLOAD hooks run too, told FINI_EXIT, so that leak checkers
  *                    see a clean process
  * FINI_TRACE=1       one line for each finalization on standard error: image, reason, thread,
- *                    how many hooks ran
+ *                    how many hooks ran; and one for a worker that is waited for longer than a
+ *                    second
  */
 
 /* ---- private: what the macros above are made of --------------------------------------------- */
@@ -532,14 +668,26 @@ FINI_API const char *fini__library(void);
 FINI_API void fini__hook_add_file(struct fini_hook *hook);
 
 /* 101 is the first constructor priority open to programs: a file-scope hook is there before any
- * constructor of the image can call exit(). */
+ * constructor of the image can call exit(). MSVC's C run-time calls what stands between .CRT$XCA
+ * and .CRT$XCZ, sections that the linker has sorted; its own constructors are behind B. */
+#if defined(_WIN32) && !defined(__GNUC__) && !defined(__clang__)
+#define FINI__CONSTRUCTOR
+#define FINI__CONSTRUCTOR_ENTRY(function)                                    \
+    __pragma(section(".CRT$XCB", long, read, write))                         \
+    __declspec(allocate(".CRT$XCB"))                                         \
+    static void (*volatile fini__entry_of_##function)(void) = function;
+#else
+#define FINI__CONSTRUCTOR __attribute__((constructor(101)))
+#define FINI__CONSTRUCTOR_ENTRY(function)
+#endif
 #define FINI__HOOK(fn, arg, when, n) FINI__HOOK_N(fn, arg, when, n)
 #define FINI__HOOK_N(fn, arg, when, n)                                                            \
     static struct fini_hook fini__hook_##n = {(fn), (arg), (when), 0, (n), __FILE__, NULL, NULL}; \
-    __attribute__((constructor(101))) static void fini__hook_added_##n(void)                      \
+    FINI__CONSTRUCTOR static void fini__hook_added_##n(void)                                      \
     {                                                                                             \
         fini__hook_add_file(&fini__hook_##n);                                                     \
     }                                                                                             \
+    FINI__CONSTRUCTOR_ENTRY(fini__hook_added_##n)                                                 \
     typedef char fini__bad_when_##n[FINI__WHEN_OK(when) ? 1 : -1]
 #define FINI__WHEN_OK(when) (((when) & 11) != 0 && ((when) & ~15) == 0)
 
@@ -547,9 +695,23 @@ FINI_API void fini__hook_add_file(struct fini_hook *hook);
  * right, is in gate.c. Elsewhere the same functions are called. */
 #if defined(__GNUC__) && defined(__ELF__)
 #define FINI__GATE_SHARED 1
-#if defined(__has_builtin)
-#if __has_builtin(__builtin_thread_pointer)
+#if defined(__clang_major__)
+#define FINI__GATE_COMPILER (__clang_major__ >= 14)
+#else
+#define FINI__GATE_COMPILER (__GNUC__ >= 11)
+#endif
+#if defined(__has_builtin) && FINI__GATE_COMPILER
+/* gcc says yes on every processor, and then refuses it on some; gcc 10 and clang 11 on x86, too. */
+#if __has_builtin(__builtin_thread_pointer) &&                                                \
+    (defined(__x86_64__) || defined(__i386__) || defined(__aarch64__) || defined(__arm__) ||  \
+     defined(__riscv) || defined(__s390x__))
 #define FINI__GATE_INLINE 1
+#endif
+#endif
+/* clang says that it has it, and then cannot, where it knows of no thread-local storage. */
+#if defined(__clang__)
+#if !__has_feature(tls)
+#undef FINI__GATE_INLINE
 #endif
 #endif
 #endif
@@ -565,10 +727,10 @@ struct __attribute__((aligned(64), may_alias)) fini__gate_slot {
 };
 struct __attribute__((aligned(64), may_alias)) fini__gate_shared {
     const uintptr_t *process;
+    struct fini__gate_slot *slots; /* FINI__GATE_SLOTS of them; NULL: not yet, or no more */
     uint32_t closers;
 };
 
-extern FINI_API struct fini__gate_slot fini__gate_slots[FINI__GATE_SLOTS];
 extern FINI_API struct fini__gate_shared fini__gate_shared;
 FINI_API __attribute__((cold)) bool fini__gate_enter_slowly(struct fini_gate *gate);
 FINI_API __attribute__((cold)) bool fini__gate_enter_in_vain(struct fini_gate *gate);
@@ -578,11 +740,13 @@ FINI_API __attribute__((cold)) void fini__gate_notify(const struct fini_gate *ga
 
 #ifdef FINI__GATE_INLINE
 
+/* Out of line the call alone would cost more than the rest. */
+#define FINI__ALWAYS __attribute__((always_inline))
 #ifdef __cplusplus
-#define FINI__INLINE FINI_API inline
+#define FINI__INLINE FINI_API FINI__ALWAYS inline
 #define FINI__ADDRESS(pointer) reinterpret_cast<uintptr_t>(pointer)
 #else
-#define FINI__INLINE static inline
+#define FINI__INLINE FINI__ALWAYS static inline
 #define FINI__ADDRESS(pointer) ((uintptr_t)(pointer))
 #endif
 
@@ -592,16 +756,17 @@ FINI_API __attribute__((cold)) void fini__gate_notify(const struct fini_gate *ga
 FINI__INLINE struct fini__gate_slot *fini__gate_first_slot(uintptr_t self,
                                                            const struct fini_gate *gate)
 {
+    struct fini__gate_slot *slots = __atomic_load_n(&fini__gate_shared.slots, __ATOMIC_ACQUIRE);
     uint64_t hash = self + FINI__ADDRESS(gate);
     hash *= FINI__GATE_FACTOR;
-    return &fini__gate_slots[hash >> 32 & (FINI__GATE_SLOTS - 1)];
+    return slots ? &slots[hash >> 32 & (FINI__GATE_SLOTS - 1)] : slots;
 }
 
-/* The slot is the caller's, for this gate, and says that depth. */
+/* There is a slot, and it is the caller's, for this gate, and says that depth. */
 FINI__INLINE bool fini__gate_fits(const struct fini__gate_slot *slot, uintptr_t self,
                                   const struct fini_gate *gate, uint32_t depth)
 {
-    return FINI__LIKELY(FINI__LOAD(slot->owner) == self) &&
+    return FINI__LIKELY(slot != NULL) && FINI__LIKELY(FINI__LOAD(slot->owner) == self) &&
            FINI__LIKELY(FINI__LOAD(slot->gate) == FINI__ADDRESS(gate)) &&
            FINI__LIKELY(FINI__LOAD(slot->depth) == depth);
 }

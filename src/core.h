@@ -67,13 +67,25 @@ FINI_INTERNAL fini_reason fini__hooks_why(void);
 /* The image's finalization has begun. For exit: it then stays for ever. */
 FINI_INTERNAL bool fini__image_finalizing(void);
 
+/* It has been finalized, and is unmapped next. Not in doubt: then threads may still run in it. */
+FINI_INTERNAL bool fini__image_goes(void);
+
+/* FINI_TRACE=1. */
+FINI_INTERNAL bool fini__image_traced(void);
+
 /* ---- generation.c ---------------------------------------------------------------------------- */
 
 /* One copy more of this library has been loaded. */
 FINI_INTERNAL void fini__generation_count(void);
 
+/* Who this library is; NULL: not known. */
+FINI_INTERNAL const char *fini__library_name(void);
+
 /* ---- trace.c --------------------------------------------------------------------------------- */
 
 FINI_INTERNAL void fini__trace_finalization(fini_reason why, unsigned hooks_run);
+
+/* A thread has been waited for longer than one would expect. */
+FINI_INTERNAL void fini__trace_waiting(unsigned long thread);
 
 #endif

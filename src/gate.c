@@ -49,6 +49,9 @@
  * to a slow path there tidies up; every entry with a depth ends there. Only the thread that has
  * forked knows which entries are its own. Until it comes by, all of them count: the safe side.
  *
+ * Where exit kills the other threads, the process has another number as well. What they were in the
+ * middle of stays so: their entries count for ever, and nobody waits for them.
+ *
  * Accepted races. A closer may count an enterer that is on its way out again, or one that has just
  * changed to another gate: it is woken then, and counts again. Leave may wake a closer that has
  * taken over the place of another.
@@ -76,7 +79,16 @@ struct FINI_MAY_ALIAS near_slot {
 
 struct FINI_MAY_ALIAS shared {
     _Alignas(64) const _Atomic uintptr_t *_Atomic process; /* where its number stands */
-    _Atomic uint32_t closers;                             /* threads inside fini_gate_close */
+    struct near_slot *_Atomic near_slots;
+    _Atomic uint32_t closers; /* threads inside fini_gate_close */
+};
+
+/* What is mapped, in one piece. As data of the image it would cost each load of every image with
+ * libfini: for zeroed data beyond the file's last page glibc's loader maps one region more, which
+ * made dlopen and dlclose of a small image a quarter more expensive. */
+struct places {
+    struct near_slot near_slots[NEAR];
+    struct slot far_slots[FAR];
 };
 
 /* One sleeping closer. */
@@ -89,28 +101,24 @@ struct closer {
 static const uintptr_t no_process;
 
 #ifdef FINI__GATE_SHARED
-struct fini__gate_slot fini__gate_slots[NEAR];
-struct fini__gate_shared fini__gate_shared = {&no_process, 0};
-#define NEAR_SLOTS ((struct near_slot *)(void *)fini__gate_slots)
+struct fini__gate_shared fini__gate_shared = {&no_process, NULL, 0};
 #define SHARED ((struct shared *)(void *)&fini__gate_shared)
 
 /* The same to both. */
-_Static_assert(sizeof(struct near_slot) == sizeof *fini__gate_slots &&
+_Static_assert(sizeof(struct near_slot) == sizeof(struct fini__gate_slot) &&
                offsetof(struct slot, gate) == offsetof(struct fini__gate_slot, gate) &&
                offsetof(struct slot, process) == offsetof(struct fini__gate_slot, process) &&
                offsetof(struct slot, depth) == offsetof(struct fini__gate_slot, depth) &&
+               offsetof(struct shared, near_slots) == offsetof(struct fini__gate_shared, slots) &&
                offsetof(struct shared, closers) == offsetof(struct fini__gate_shared, closers),
                "fini.h and gate.c differ");
 #else
-static struct near_slot near_slots[NEAR];
-static struct shared shared = {(const _Atomic uintptr_t *)&no_process, 0};
-#define NEAR_SLOTS near_slots
+static struct shared shared = {(const _Atomic uintptr_t *)&no_process, NULL, 0};
 #define SHARED (&shared)
 #endif
 
-static struct slot far_slots[FAR];
-
 static struct {
+    bool gone;                  /* in the image's last finalizer: there are no places any more */
     _Atomic uint32_t far_used;  /* slots in far_slots that have an owner */
     _Atomic uint32_t far_reach; /* none is further from its hash than that */
     _Atomic uintptr_t process;  /* slots are of this one; 0: there are none yet */
@@ -143,19 +151,40 @@ static uint32_t hash(uintptr_t self, const struct fini_gate *g)
     return (uint32_t)((uint64_t)(self + (uintptr_t)g) * FINI__GATE_FACTOR >> 32);
 }
 
-static struct slot *near_slot(uint32_t hashed, uint32_t distance)
+/* NULL: there are none. Acquire pairs with map_places: who sees them sees zeros in them. */
+static struct places *places(void)
 {
-    return &NEAR_SLOTS[(hashed + distance) % NEAR].slot;
-}
-
-static struct slot *far_slot(uint32_t hashed, uint32_t distance)
-{
-    return &far_slots[(hashed + distance) % FAR];
+    return (struct places *)atomic_load_explicit(&SHARED->near_slots, memory_order_acquire);
 }
 
 static bool is_far(const struct slot *s)
 {
-    return (uintptr_t)s - (uintptr_t)far_slots < sizeof far_slots;
+    const struct places *p = places();
+    return (uintptr_t)s - (uintptr_t)p->far_slots < sizeof p->far_slots;
+}
+
+/* Of two threads that map them at once, the second gives its own back. Where there is no memory
+ * entries are only counted, until there is some. */
+static void map_places(void)
+{
+    struct near_slot *none = NULL;
+    struct places *made = gates.gone ? NULL : fini__platform_map(sizeof *made);
+    if (made && !atomic_compare_exchange_strong(&SHARED->near_slots, &none, made->near_slots))
+        fini__platform_unmap(made, sizeof *made);
+}
+
+/* After C++ statics and exit handlers of the image, which may be the last to use a gate. Its code
+ * is all that goes after that. */
+FINI_LAST_DESTRUCTOR static void unmap_places(void)
+{
+    struct places *p = places();
+    if (!fini__image_goes() || !p)
+        return;
+    int saved = errno;
+    gates.gone = true;
+    atomic_store(&SHARED->near_slots, NULL);
+    fini__platform_unmap(p, sizeof *p);
+    errno = saved;
 }
 
 /* ---- waking ---------------------------------------------------------------------------------- */
@@ -190,6 +219,8 @@ static void judge(struct slot *s, uint32_t process, bool forked_here)
         atomic_store(&s->process, process);
         return;
     }
+    if (atomic_load(&s->depth) != 0 && fini__platform_threads_killed())
+        return;
     if (atomic_load(&s->depth) != 0 && !forked_here) {
         atomic_store(&gates.undecided, 1);
         return;
@@ -204,20 +235,22 @@ static void judge(struct slot *s, uint32_t process, bool forked_here)
 static void judge_all(void)
 {
     uint32_t process = (uint32_t)fini__platform_process();
-    bool forked_here = fini__platform_forked_here();
+    bool forked_here = fini__platform_is_forker();
+    struct places *p = places();
     atomic_store(&gates.undecided, 0);
-    for (int n = 0; n < NEAR; n++)
-        judge(&NEAR_SLOTS[n].slot, process, forked_here);
-    for (int n = 0; n < FAR; n++)
-        judge(&far_slots[n], process, forked_here);
+    for (int n = 0; p && n < NEAR; n++)
+        judge(&p->near_slots[n].slot, process, forked_here);
+    for (int n = 0; p && n < FAR; n++)
+        judge(&p->far_slots[n], process, forked_here);
 }
 
 /* The parent may have been about to count. */
 static void count_far(void)
 {
     uint32_t used = 0;
-    for (int n = 0; n < FAR; n++)
-        used += atomic_load(&far_slots[n].owner) != 0;
+    struct places *p = places();
+    for (int n = 0; p && n < FAR; n++)
+        used += atomic_load(&p->far_slots[n].owner) != 0;
     atomic_store(&gates.far_used, used);
 }
 
@@ -258,18 +291,21 @@ static uint32_t settle(void)
     uintptr_t process = fini__platform_process();
     if (FINI_UNLIKELY((const void *)atomic_load(&SHARED->process) == &no_process))
         find_process_place();
+    if (FINI_UNLIKELY(!places()))
+        map_places();
     if (FINI_UNLIKELY(atomic_load_explicit(&gates.process, memory_order_acquire) != process ||
-                      (atomic_load(&gates.undecided) != 0 && fini__platform_forked_here())))
+                      (atomic_load(&gates.undecided) != 0 && fini__platform_is_forker())))
         tidy_up(process);
     return (uint32_t)process;
 }
 
 /* ---- slots ----------------------------------------------------------------------------------- */
 
-/* Who looks for a slot, and for which gate. */
+/* Who looks for a slot, for which gate, and where. */
 struct visit {
     uintptr_t self, gate; /* as in struct slot */
     uint32_t process, hashed;
+    struct places *places; /* NULL: nowhere */
 };
 
 static struct visit visit_of(const struct fini_gate *g)
@@ -277,7 +313,18 @@ static struct visit visit_of(const struct fini_gate *g)
     uintptr_t self = fini__platform_thread();
     uint32_t process = settle();
     uintptr_t strength = fini__platform_light_fences() ? 0 : STRONG;
-    return (struct visit){self, (uintptr_t)g | strength, process, hash(self, g)};
+    return (struct visit){self, (uintptr_t)g | strength, process, hash(self, g), places()};
+}
+
+/* Only where there are places. */
+static struct slot *near_slot(const struct visit *v, uint32_t distance)
+{
+    return &v->places->near_slots[(v->hashed + distance) % NEAR].slot;
+}
+
+static struct slot *far_slot(const struct visit *v, uint32_t distance)
+{
+    return &v->places->far_slots[(v->hashed + distance) % FAR];
 }
 
 static bool is_own(const struct slot *s, const struct visit *v)
@@ -300,8 +347,8 @@ static uint32_t depth_of(const struct slot *s)
 static struct slot *find_near(const struct visit *v)
 {
     for (uint32_t n = 0; n < WINDOW; n++)
-        if (is_for_gate(near_slot(v->hashed, n), v))
-            return near_slot(v->hashed, n);
+        if (is_for_gate(near_slot(v, n), v))
+            return near_slot(v, n);
     return NULL;
 }
 
@@ -309,14 +356,16 @@ static struct slot *find_far(const struct visit *v)
 {
     uint32_t reach = atomic_load(&gates.far_used) != 0 ? atomic_load(&gates.far_reach) : 0;
     for (uint32_t n = 0; n < reach; n++)
-        if (is_for_gate(far_slot(v->hashed, n), v))
-            return far_slot(v->hashed, n);
+        if (is_for_gate(far_slot(v, n), v))
+            return far_slot(v, n);
     return NULL;
 }
 
 /* NULL: the caller is not inside, or its entry is one of the uncounted. */
 static struct slot *find_inside(const struct visit *v)
 {
+    if (!v->places)
+        return NULL;
     struct slot *s = find_near(v);
     if (s && depth_of(s) != 0)
         return s;
@@ -337,8 +386,8 @@ static bool claim(struct slot *s, const struct visit *v)
 static struct slot *claim_near(const struct visit *v)
 {
     for (uint32_t n = 0; n < WINDOW; n++)
-        if (claim(near_slot(v->hashed, n), v))
-            return near_slot(v->hashed, n);
+        if (claim(near_slot(v, n), v))
+            return near_slot(v, n);
     return NULL;
 }
 
@@ -346,7 +395,7 @@ static struct slot *claim_near(const struct visit *v)
 static struct slot *convert_near(const struct visit *v)
 {
     for (uint32_t n = 0; n < WINDOW; n++) {
-        struct slot *s = near_slot(v->hashed, n);
+        struct slot *s = near_slot(v, n);
         if (!is_own(s, v) || depth_of(s) != 0)
             continue;
         atomic_store_explicit(&s->gate, v->gate, memory_order_relaxed);
@@ -358,13 +407,13 @@ static struct slot *convert_near(const struct visit *v)
 static struct slot *claim_far(const struct visit *v)
 {
     for (uint32_t n = 0; n < FAR; n++) {
-        if (!claim(far_slot(v->hashed, n), v))
+        if (!claim(far_slot(v, n), v))
             continue;
         atomic_fetch_add(&gates.far_used, 1);
         uint32_t reach = atomic_load(&gates.far_reach);
         while (reach < n + 1 && !atomic_compare_exchange_weak(&gates.far_reach, &reach, n + 1))
             ;
-        return far_slot(v->hashed, n);
+        return far_slot(v, n);
     }
     return NULL;
 }
@@ -372,6 +421,8 @@ static struct slot *claim_far(const struct visit *v)
 /* For who is not inside; NULL: there is none left. */
 static struct slot *find_place(const struct visit *v)
 {
+    if (!v->places)
+        return NULL;
     struct slot *s = find_near(v);
     s = s ? s : claim_near(v);
     s = s ? s : convert_near(v);
@@ -463,7 +514,7 @@ bool fini__gate_enter_slowly(struct fini_gate *g)
 /* From 0 to 1 in the slot that the hash says, and too late. */
 bool fini__gate_enter_in_vain(struct fini_gate *g)
 {
-    return leave_slot(near_slot(hash(fini__platform_thread(), g), 0), g);
+    return leave_slot(&places()->near_slots[hash(fini__platform_thread(), g) % NEAR].slot, g);
 }
 
 void fini__gate_leave_slowly(struct fini_gate *g)
@@ -503,11 +554,12 @@ static FINI_ALWAYS_INLINE bool is_occupied(const struct slot *s, const struct fi
 
 static bool is_empty(struct fini_gate *g)
 {
-    for (int n = 0; n < NEAR; n++)
-        if (is_occupied(&NEAR_SLOTS[n].slot, g))
+    struct places *p = places();
+    for (int n = 0; p && n < NEAR; n++)
+        if (is_occupied(&p->near_slots[n].slot, g))
             return false;
-    for (int n = 0; atomic_load(&gates.far_used) != 0 && n < FAR; n++)
-        if (is_occupied(&far_slots[n], g))
+    for (int n = 0; p && atomic_load(&gates.far_used) != 0 && n < FAR; n++)
+        if (is_occupied(&p->far_slots[n], g))
             return false;
     return atomic_load(uncounted_of(g)) == 0;
 }

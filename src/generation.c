@@ -60,15 +60,19 @@ static struct fini__library *find_library(struct fini__shared *s, uint64_t name)
     return NULL;
 }
 
-void fini__generation_count(void)
+const char *fini__library_name(void)
 {
     const char *name = fini__library();
+    return name ? name : fini__platform_library_name();
+}
+
+void fini__generation_count(void)
+{
     struct fini__shared *s = fini__shared_find();
     if (counted)
         return;
     counted = true;
-    if (!name)
-        name = fini__platform_library_name();
+    const char *name = fini__library_name();
     struct fini__library *library = s && name ? find_library(s, hash_of(name)) : NULL;
     if (library)
         generation = 1 + (unsigned)atomic_fetch_add(&library->loads, 1);

@@ -254,11 +254,22 @@ static int add_locked(struct fini_hook *hook)
     return FINI_OK;
 }
 
+/* Whether there is to be a handler early in exit(). To find out may mean to wait for the loader; a
+ * hook that comes too late is refused at once, since the unload may wait for it. */
+static bool wants_to_be_early(const struct fini_hook *hook)
+{
+    if (!(hook->when & FINI_ON_EXIT_BEGIN))
+        return false;
+    bool locked = take(), sealed = hooks.sealed;
+    let_go(locked);
+    return !sealed && fini__platform_can_be_early();
+}
+
 /* Also for moments that fini_add refuses. An unload seals the list, and then takes back the
  * handler: so it is registered under the lock. */
 int fini__hooks_add(struct fini_hook *hook)
 {
-    bool early = (hook->when & FINI_ON_EXIT_BEGIN) && fini__platform_can_be_early();
+    bool early = wants_to_be_early(hook);
     if (!fini__lock_take(&hooks.lock))
         return FINI_EDEADLK;
     int error = add_locked(hook);
@@ -282,7 +293,7 @@ int fini_add(struct fini_hook *hook)
  * to add. */
 FINI_COLD void fini__hook_add_file(struct fini_hook *hook)
 {
-    bool early = (hook->when & FINI_ON_EXIT_BEGIN) && fini__platform_can_be_early();
+    bool early = wants_to_be_early(hook);
     bool locked = take();
     bool added = hook->fini__state == 0 && !hooks.sealed;
     if (added)
@@ -372,6 +383,8 @@ void fini__hooks_run(enum fini__lane lane, fini_reason why, unsigned moments, un
     struct fini__run run = {.why = why};
     struct fini_hook hook;
 
+    hook.fn = NULL; /* gcc 14 does not see that it is set where there is a hook */
+    hook.arg = NULL;
     begin_run(lane, &run);
     while (advance(&run, moments, &hook)) {
         ++*ran;

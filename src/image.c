@@ -46,11 +46,17 @@ static struct {
     unsigned ran;
     bool exit_handler_called, unload_handler_called;
     atomic_bool begun; /* relaxed: whoever asks in another thread is too early or too late anyway */
+    bool goes;         /* the image is unmapped when its finalizers have returned */
 } ending;
 
 bool fini__image_finalizing(void)
 {
     return atomic_load_explicit(&ending.begun, memory_order_relaxed);
+}
+
+bool fini__image_goes(void)
+{
+    return ending.goes;
 }
 
 /* The names are not constants: those stand on a page of their own, and one page fault less at each
@@ -63,6 +69,11 @@ static void read_settings(void)
     settings.clean_exit = fini__platform_setting(clean_exit);
     settings.trace = fini__platform_setting(trace);
     settings.read = true;
+}
+
+bool fini__image_traced(void)
+{
+    return settings.trace;
 }
 
 void fini__image_loaded(void)
@@ -111,15 +122,20 @@ static void before_exit(unsigned moments)
     fini__hooks_seal(moments);
 }
 
+/* What this thread still runs of the image, runs for that reason. */
+static void note_unloader(fini_reason why)
+{
+    ending.unload = why;
+    atomic_store_explicit(&ending.unloader, fini__platform_thread(), memory_order_relaxed);
+}
+
 /* The list is sealed first, so that nobody arms a handler behind fini__platform_unload. */
 static void before_unload(fini_reason why, unsigned moments)
 {
     if (why == FINI_UNLOAD_AT_EXIT)
         fini__platform_set_exiting();
-    if (why != FINI_EXIT) {
-        ending.unload = why;
-        atomic_store_explicit(&ending.unloader, fini__platform_thread(), memory_order_relaxed);
-    }
+    if (why != FINI_EXIT)
+        note_unloader(why);
     fini__hooks_seal(moments);
     fini__platform_unload();
 }
@@ -130,6 +146,7 @@ static void finalize(fini_reason why, bool exit_seen)
 {
     unsigned moments = fini__reason_moments(why, settings.clean_exit);
     bool stays = why == FINI_EXIT && exit_seen;
+    ending.goes = why != FINI_EXIT;
     if (!stays)
         moments |= FINI__ON_GOING;
     atomic_store_explicit(&ending.thread, fini__platform_thread(), memory_order_relaxed);
@@ -153,6 +170,8 @@ void fini__image_finalize(const void *frame)
     fini__hooks_abandon(); /* an early hook of this thread that has called exit() */
     read_settings();
     struct fini__sight sight = fini__platform_see(frame);
+    if (sight.blind)
+        note_unloader(fini__reason_of(sight));
     finalize(fini__reason_of(sight), sight.by_exit && !sight.by_unload);
     errno = saved;
 }
@@ -162,8 +181,7 @@ void fini__image_resume(void)
     int saved = errno;
     if (atomic_load_explicit(&ending.thread, memory_order_relaxed) == fini__platform_thread()) {
         /* The finalizer that the hook was called from is never left: this thread stays in it. */
-        ending.unload = FINI_EXIT;
-        atomic_store_explicit(&ending.unloader, fini__platform_thread(), memory_order_relaxed);
+        note_unloader(FINI_EXIT);
         fini__hooks_abandon();
         finalize(FINI_EXIT, true);
     }
@@ -206,5 +224,6 @@ bool fini_exiting(void)
 
 bool fini_forked(void)
 {
-    return loaded_in != 0 && loaded_in != fini__platform_process();
+    return loaded_in != 0 && loaded_in != fini__platform_process() &&
+           !fini__platform_threads_killed();
 }

@@ -37,9 +37,15 @@ static int check_name(const char *name)
     return length == 0 ? FINI_EINVAL : length > FINI_KEEP_NAME_MOST ? FINI_ERANGE : FINI_OK;
 }
 
+/* Not memcmp: each name that the image asks of libc is looked up at each of its loads. */
 static bool has_name(const struct fini__kept *kept, const char *name, size_t length)
 {
-    return kept->name_length == length && memcmp(kept->bytes, name, length) == 0;
+    size_t same = 0;
+    if (kept->name_length != length)
+        return false;
+    while (same < length && kept->bytes[same] == name[same])
+        same++;
+    return same == length;
 }
 
 /* The link that leads to it, or to the end of the list. `passed` are before it: counted each time,

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "compiler.h"
+#include "platform/processor.h" /* FINI_FRAME() */
 
 /* ---- what the platform calls ----------------------------------------------------------------- */
 
@@ -41,6 +42,7 @@ struct fini__sight {
     bool by_unload;   /* the innermost cause is an unload */
     bool by_exit;     /* the innermost cause is exit() */
     bool exit_around; /* exit() is further out, or known to have begun */
+    bool blind;       /* seen by the finalizer that the platform calls, but by no other code */
 };
 
 /* For the finalizer whose frame address is `frame`. */
@@ -59,9 +61,13 @@ FINI_INTERNAL void fini__platform_watch_exit(void);
 /* From now on fini__platform_exiting says so, in every image that shares the answer. */
 FINI_INTERNAL void fini__platform_set_exiting(void);
 
-/* A number of this process: not 0, not ~0, another one in a forked child and in its children.
- * Cheap, async-signal-safe. */
+/* A number of this process: not 0, not ~0, another one in a forked child and in its children, and
+ * where the function below says yes. Cheap, async-signal-safe. */
 FINI_INTERNAL uintptr_t fini__platform_process(void);
+
+/* The process exits, and the system has killed all threads but this one, wherever they were: none
+ * can be waited for, and what they held is nobody's. Cheap, async-signal-safe. */
+FINI_INTERNAL bool fini__platform_threads_killed(void);
 
 /* ---- the image's life ------------------------------------------------------------------------ */
 
@@ -124,6 +130,23 @@ FINI_INTERNAL void fini__platform_values_close(void);
 FINI_INTERNAL void *fini__platform_allocate(size_t size);
 FINI_INTERNAL void fini__platform_free(void *memory);
 
+/* ---- threads of the image's own -------------------------------------------------------------- */
+
+/* A thread that calls run(arg), blocks signals but those it causes itself, and is called so by
+ * tools of the system. May wait for the loader. FINI_EAGAIN: the system makes none. */
+FINI_INTERNAL int fini__platform_thread_start(void (*run)(void *arg), void *arg, const char *name,
+                                              void **ret);
+
+/* The thread has ended; `out_is_enough`: or it will never again run code of the image. If so, it is
+ * forgotten. */
+FINI_INTERNAL bool fini__platform_thread_is_over(void *thread, bool out_is_enough);
+
+/* Forgotten at once: the caller's own, which has returned from `run`. */
+FINI_INTERNAL void fini__platform_thread_dismiss(void *thread);
+
+/* In a forked child: one of the parent's, which is not here. */
+FINI_INTERNAL void fini__platform_thread_forget(void *thread);
+
 /* ---- small things ---------------------------------------------------------------------------- */
 
 /* Who is calling: never 0, differs between threads that live at the same time, cheap. */
@@ -164,9 +187,6 @@ FINI_INTERNAL bool fini__platform_heavy_fence(void);
 /* Where fini__platform_process stands: always that number, or 0 in a forked child that has not
  * asked for it yet. NULL: there is no such place. */
 FINI_INTERNAL const _Atomic uintptr_t *fini__platform_process_place(void);
-
-/* In a forked child: the calling thread is the one that called fork(). */
-FINI_INTERNAL bool fini__platform_forked_here(void);
 
 /* The moment that is so many nanoseconds away, for the function below; negative: never. */
 FINI_INTERNAL int64_t fini__platform_deadline(int64_t timeout);

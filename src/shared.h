@@ -17,8 +17,8 @@ enum { FINI__SHARED_FORMAT = 1, FINI__LIBRARIES_MOST = 4096 };
 struct fini__kept; /* keep.c */
 
 struct fini__library {
-    _Atomic uint64_t name; /* 64 bits of FNV-1a; 0: free */
-    _Atomic uint64_t loads;
+    _Alignas(8) _Atomic uint64_t name; /* 64 bits of FNV-1a; 0: free */
+    _Alignas(8) _Atomic uint64_t loads;
 };
 
 struct fini__shared {

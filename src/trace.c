@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * The line that FINI_TRACE=1 prints for each finalization.
+ * The lines that FINI_TRACE=1 prints: for each finalization, and for a worker that does not stop.
  *
- * Decides: its form. One write, so that lines of several threads do not mix; no stdio, because a
+ * Decides: their form. One write, so that lines of several threads do not mix; no stdio, because a
  * finalizer may run after stdio is gone, and no allocation.
- * Leaves to others: whether to print at all (image.c), where to (platform.h).
+ * Leaves to others: the setting (image.c), where to print (platform.h).
  */
 #include "core.h"
 
@@ -39,17 +39,39 @@ static const char *tail(const char *name, size_t most)
     return length > most ? name + (length - most) : name;
 }
 
+static void begin_line(struct line *line)
+{
+    line->length = 0;
+    put(line, "fini: ");
+    put(line, tail(fini__platform_image_name(), 400));
+}
+
+static void print_line(struct line *line)
+{
+    put(line, "\n");
+    fini__platform_print(line->text, line->length);
+}
+
 void fini__trace_finalization(fini_reason why, unsigned hooks_run)
 {
-    struct line line = {.length = 0};
-    put(&line, "fini: ");
-    put(&line, tail(fini__platform_image_name(), 400));
+    struct line line;
+    begin_line(&line);
     put(&line, ": ");
     put(&line, fini_reason_name(why));
     put(&line, ", thread ");
     put_number(&line, fini__platform_thread_number());
     put(&line, ", hooks run ");
     put_number(&line, hooks_run);
-    put(&line, "\n");
-    fini__platform_print(line.text, line.length);
+    print_line(&line);
+}
+
+void fini__trace_waiting(unsigned long thread)
+{
+    struct line line;
+    if (!fini__image_traced())
+        return;
+    begin_line(&line);
+    put(&line, ": waits for its worker, thread ");
+    put_number(&line, thread);
+    print_line(&line);
 }

@@ -39,6 +39,8 @@ struct test_case {
     int timeout;                  /* seconds; 0: the runner's default, 10 */
     bool ends;                    /* the body never returns: no `done` is expected */
     bool slow;                    /* takes seconds: the runner starts it early */
+    bool unloads;                 /* is about an unload: skipped where nothing is ever unloaded */
+    bool nests_exit;              /* calls exit() within exit(): skipped where libc forbids it */
 };
 
 struct harness__node {
@@ -71,6 +73,20 @@ void harness_setup(void);
 /* Whether cases whose names begin so are asked for: a process that runs one case need not generate
  * all the others. */
 bool harness_wants(const char *beginning);
+
+/* What is expected follows from the system that the program is built for. HARNESS_NEVER_UNLOADS:
+ * dlclose does nothing. HARNESS_ONE_LIST: libc has one list of exit handlers, in which hooks have
+ * the place of the image's first constructor; elsewhere they come after all handlers. */
+#ifdef HARNESS_NEVER_UNLOADS
+#define WHERE_UNLOADED(yes, no) no
+#else
+#define WHERE_UNLOADED(yes, no) yes
+#endif
+#ifdef HARNESS_ONE_LIST
+#define IN_ONE_LIST(yes, no) yes
+#else
+#define IN_ONE_LIST(yes, no) no
+#endif
 
 int harness_main(int argc, char **argv);
 

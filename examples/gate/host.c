@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A program that ends while its threads use the journal: with `blocked`, one of them reads it and
- * never comes back; with `unload`, it closes the library first.
+ * never comes back; with `unload`, it closes the library first; with `fork`, a child of it exits.
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "journal.h"
@@ -40,12 +41,20 @@ static void *writer(void *arg)
     return arg;
 }
 
+static void let_child_exit(void)
+{
+    pid_t child = fork();
+    if (child == 0)
+        exit(0);
+    waitpid(child, NULL, 0);
+}
+
 int main(int argc, char **argv)
 {
     pthread_t thread;
     void *library = argc == 3 ? dlopen(argv[1], RTLD_NOW) : NULL;
     if (!library) {
-        fprintf(stderr, "usage: host JOURNAL busy|blocked|unload\n");
+        fprintf(stderr, "usage: host JOURNAL busy|blocked|unload|fork\n");
         return 2;
     }
     *(void **)&add = dlsym(library, "journal_add");
@@ -53,6 +62,10 @@ int main(int argc, char **argv)
     add("first");
     if (strcmp(argv[2], "unload") == 0)
         return dlclose(library);
+    if (strcmp(argv[2], "fork") == 0) {
+        let_child_exit();
+        exit(0);
+    }
     pthread_create(&thread, NULL, strcmp(argv[2], "busy") == 0 ? writer : reader, NULL);
     while (strcmp(argv[2], "blocked") == 0 && !atomic_load(&reads))
         usleep(1000);

@@ -102,4 +102,5 @@ static void end(void *arg, fini_reason why)
            empty ? "all given back" : "somebody is inside, the rest is left");
 }
 
-FINI_HOOK(end, NULL, FINI_ALWAYS);
+/* What a forked child has is a copy, which its parent is going to write. */
+FINI_HOOK(end, NULL, FINI_ALWAYS | FINI_NOT_IN_CHILD);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A journal in memory that is written out when it is full and at the end.
+ * A journal in memory that is written out at the end.
  */
 #ifndef JOURNAL_H
 #define JOURNAL_H
@@ -13,7 +13,7 @@
 #define JOURNAL_API
 #endif
 
-/* False: the journal is closed, and the line is not kept. Any thread. */
+/* False: the journal is closed or full, and the line is not kept. Any thread. */
 JOURNAL_API bool journal_add(const char *line);
 
 /* Calls you for each line, which you must not keep. False: it is closed. Any thread. */

@@ -14,39 +14,33 @@
 #endif
 #include "select.h"
 
-#ifdef FINI_PLATFORM_GLIBC
+#ifdef FINI_USES_LINUX
 
 #include <errno.h>
 #include <limits.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../platform.h"
+#include "kernel.h"
 
 /* From the kernel's interface; the headers of glibc before 2.26 lack them. */
 enum { EXPEDITED = 8, REGISTER_EXPEDITED = 16 };
+enum { MONOTONIC = 1 }; /* a clock */
 enum { WAIT_PRIVATELY_UNTIL = 9 | 128, WAKE_PRIVATELY = 1 | 128 };
 
-/* The thread sanitizer does not know such fences. */
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_THREAD_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_THREAD_SANITIZER 1
-#endif
-#endif
-
-/* Nor fences at all; without light fences the atomic operations on both sides do. */
+/* The thread sanitizer knows no fences; without light fences the atomic operations on both sides
+ * do. */
 static void own_fence(void)
 {
-#ifndef UNDER_THREAD_SANITIZER
+#if !FINI_THREAD_SANITIZER
     atomic_thread_fence(memory_order_seq_cst);
 #endif
 }
 
-#if defined(SYS_membarrier) && !defined(UNDER_THREAD_SANITIZER)
+/* Nor these. */
+#if defined(SYS_membarrier) && !FINI_THREAD_SANITIZER
 static bool call_membarrier(int command)
 {
     int saved = errno;
@@ -85,19 +79,13 @@ bool fini__platform_heavy_fence(void)
     return call_membarrier(REGISTER_EXPEDITED) && call_membarrier(EXPEDITED);
 }
 
-/* In a child it is the first thread, whose number is the process's. */
-bool fini__platform_forked_here(void)
-{
-    return syscall(SYS_gettid) == syscall(SYS_getpid);
-}
-
 static const int64_t second = 1000000000;
 
 static int64_t now(void)
 {
-    struct timespec t;
-    syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
-    return t.tv_sec * second + t.tv_nsec;
+    struct fini__kernel_time t;
+    syscall(FINI__CLOCK_GETTIME, MONOTONIC, &t);
+    return t.seconds * second + t.nanoseconds;
 }
 
 int64_t fini__platform_deadline(int64_t timeout)
@@ -117,11 +105,11 @@ static bool is_past(int64_t deadline)
 bool fini__platform_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline)
 {
     int saved = errno;
-    const struct timespec until = {.tv_sec = deadline / second, .tv_nsec = deadline % second};
+    const struct fini__kernel_time until = {(long)(deadline / second), (long)(deadline % second)};
     if (deadline == 0)
         return false;
-    bool woken = syscall(SYS_futex, word, WAIT_PRIVATELY_UNTIL, seen, deadline < 0 ? NULL : &until,
-                         NULL, ~0u) == 0;
+    bool woken = syscall(FINI__FUTEX, word, WAIT_PRIVATELY_UNTIL, seen,
+                         deadline < 0 ? NULL : &until, NULL, ~0u) == 0;
     errno = saved;
     return woken || !is_past(deadline);
 }
@@ -129,7 +117,7 @@ bool fini__platform_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline
 void fini__platform_wake(_Atomic uint32_t *word)
 {
     int saved = errno;
-    syscall(SYS_futex, word, WAKE_PRIVATELY, INT_MAX);
+    syscall(FINI__FUTEX, word, WAKE_PRIVATELY, INT_MAX);
     errno = saved;
 }
 

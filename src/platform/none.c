@@ -9,6 +9,30 @@
  * both sides, and who waits for one spins; time is told to the second.
  * Leaves to others: everything else. Only ISO C is used here.
  */
+
+/* Capabilities of none:
+ *
+ *   tells unload from exit | no: always exit
+ *   unload at exit | no: exit
+ *   `fini_why` outside hooks | no: running
+ *   `fini_exiting` before the own finalizer | no
+ *   `fini_forked` | no: false
+ *   after `FINI_EXIT` the image stays mapped | not known
+ *   `FINI_ON_EXIT_BEGIN` early | no: with `FINI_ON_EXIT`
+ *   hooks left when a hook calls `exit()` | not run
+ *   own exit handlers before hooks at exit | as the system does
+ *   other exit handlers before hooks at exit | as the system does
+ *   `FINI_CLEAN_EXIT`, `FINI_TRACE` | no: set-uid cannot be told
+ *   threads waiting for a hook sleep | no: they spin
+ *   `fini_traits` | 0
+ *   `fini_pin`, `fini_hold` | `FINI_ENOTSUP`
+ *   `fini_release`, `fini_hold_for_thread` | `FINI_ENOTSUP`
+ *   keepsakes | `FINI_ENOTSUP`
+ *   `fini_generation` | 0
+ *   thread values | `FINI_ENOTSUP`
+ *   workers | `FINI_ENOTSUP`
+ *   gates | yes; an atomic operation each, waiting spins, deadlines to the second, forks not seen
+ */
 #include "select.h"
 
 #ifdef FINI_PLATFORM_NONE
@@ -16,6 +40,8 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "../platform.h"
@@ -61,6 +87,11 @@ void fini__platform_set_exiting(void)
 uintptr_t fini__platform_process(void)
 {
     return 1;
+}
+
+bool fini__platform_threads_killed(void)
+{
+    return false;
 }
 
 bool fini__platform_can_be_early(void)
@@ -116,21 +147,47 @@ void *fini__platform_shared(void)
     return NULL;
 }
 
+/* As pages are on most systems. */
+enum { PAGE = 4096 };
+
 void *fini__platform_map(size_t size)
 {
-    (void)size;
-    return NULL;
+    size = (size + PAGE - 1) / PAGE * PAGE;
+    void *pages = aligned_alloc(PAGE, size);
+    return pages ? memset(pages, 0, size) : NULL;
 }
 
 void fini__platform_unmap(void *pages, size_t size)
 {
-    (void)pages;
     (void)size;
+    free(pages);
 }
 
 const char *fini__platform_library_name(void)
 {
     return NULL;
+}
+
+int fini__platform_thread_start(void (*run)(void *arg), void *arg, const char *name, void **ret)
+{
+    (void)run, (void)arg, (void)name, (void)ret;
+    return FINI_ENOTSUP;
+}
+
+bool fini__platform_thread_is_over(void *thread, bool out_is_enough)
+{
+    (void)thread, (void)out_is_enough;
+    return true;
+}
+
+void fini__platform_thread_dismiss(void *thread)
+{
+    (void)thread;
+}
+
+void fini__platform_thread_forget(void *thread)
+{
+    (void)thread;
 }
 
 /* Each thread has an errno of its own, at an address of its own (C11, 7.5). */
@@ -194,11 +251,6 @@ const _Atomic uintptr_t *fini__platform_process_place(void)
     return NULL;
 }
 
-bool fini__platform_forked_here(void)
-{
-    return true;
-}
-
 /* ISO C tells no time but the date that every system has. The second that has begun does not
  * count. */
 int64_t fini__platform_deadline(int64_t timeout)
@@ -245,13 +297,12 @@ void fini__platform_values_close(void)
 
 void *fini__platform_allocate(size_t size)
 {
-    (void)size;
-    return NULL;
+    return calloc(1, size);
 }
 
 void fini__platform_free(void *memory)
 {
-    (void)memory;
+    free(memory);
 }
 
 #else

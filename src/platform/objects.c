@@ -2,12 +2,12 @@
  *
  * What the loader has loaded: objects by address, and what they say of themselves.
  *
- * Decides: to ask _dl_find_object, which takes no lock (glibc 2.35), or else dladdr1, which takes
- * the loader's own; to know functions by name through DT_GNU_HASH.
+ * Decides: to ask _dl_find_object, which takes no lock (glibc 2.35), or else dladdr1 or what that
+ * calls, which takes the loader's own; to know functions by name through DT_GNU_HASH.
  * Leaves to others: what it means that a function is on the stack (stack.c).
  *
- * An image compiled with glibc 2.35 or later that meets an older one finds no object there: each
- * of its finalizers is an exit.
+ * Which there is, is found out at run time. Before 2.34 dladdr1 is in libdl, which a program may
+ * lack, and calls _dl_addr in libc, which no header declares; but there it changes no more.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -18,6 +18,7 @@
 
 #include <dlfcn.h>
 #include <signal.h>
+#include <stdatomic.h>
 
 #include "objects.h"
 
@@ -53,25 +54,47 @@ bool fini__is_program(const struct link_map *map)
 
 /* ---- by address ------------------------------------------------------------------------------ */
 
-#if defined(DLFO_STRUCT_HAS_EH_DBASE) && !defined(FINI_GLIBC_WITHOUT_FIND_OBJECT)
+/* struct dl_find_object, for headers that do not have it; what comes behind differs. */
+struct found_object {
+    unsigned long long flags;
+    void *begin, *end;
+    struct link_map *map;
+    void *tables;
+    unsigned long long more[9];
+};
 
-extern __typeof__(_dl_find_object) _dl_find_object FINI_WEAK;
+typedef int find_object_fn(void *address, struct found_object *ret);
+typedef int dladdr1_fn(const void *address, Dl_info *ret, void **ret_map, int flags);
+typedef int dl_addr_fn(const void *address, Dl_info *ret, struct link_map **ret_map,
+                       const ElfW(Sym) **ret_symbol);
+
+/* Fault injection puts functions of its own between. */
+#ifndef FINI_GLIBC_CALLS
+#define FINI_GLIBC_CALLS(name, code) (code)
+#endif
+
+/* As an older libc would have it, for tests. */
+#ifdef FINI_GLIBC_WITHOUT_FIND_OBJECT
+enum { WITHOUT_FIND_OBJECT = 1 };
+#else
+enum { WITHOUT_FIND_OBJECT = 0 };
+#endif
+
+/* One is enough. Not yet looked for, or not there: NULL. */
+static fini__code *_Atomic find_object, *_Atomic dl_addr, *_Atomic dladdr1_of_libc;
 
 /* Every namespace, no lock, safe in signal handlers. */
-bool fini__object_at(uintptr_t address, struct fini__object *ret)
+static bool by_find_object(fini__code *find, uintptr_t address, struct fini__object *ret)
 {
-    struct dl_find_object found = {.dlfo_link_map = NULL};
-    bool any = _dl_find_object && _dl_find_object((void *)address, &found) == 0;
-    ret->map = any ? found.dlfo_link_map : NULL;
-    ret->table.header = found.dlfo_eh_frame;
-    ret->table.begin = found.dlfo_map_start;
-    ret->table.end = found.dlfo_map_end;
-    return any;
+    struct found_object found;
+    if (((find_object_fn *)find)((void *)address, &found) != 0)
+        return false;
+    ret->map = found.map;
+    ret->table.header = found.tables;
+    ret->table.begin = found.begin;
+    ret->table.end = found.end;
+    return true;
 }
-
-#else
-
-extern __typeof__(dladdr1) dladdr1 FINI_WEAK;
 
 /* The image's program headers, by way of the ELF header that its first segment begins with. */
 static void read_headers(const unsigned char *base, struct fini__unwind_table *ret)
@@ -92,14 +115,25 @@ static void read_headers(const unsigned char *base, struct fini__unwind_table *r
     ret->header = frames ? base + (frames - first) : NULL;
 }
 
-/* dl_iterate_phdr would see the caller's namespace only, dladdr1 sees all. */
-bool fini__object_at(uintptr_t address, struct fini__object *ret)
+static int ask_libc(uintptr_t address, Dl_info *ret, struct link_map **ret_map)
+{
+    dl_addr_fn *before = (dl_addr_fn *)atomic_load(&dl_addr);
+    dladdr1_fn *since = (dladdr1_fn *)atomic_load(&dladdr1_of_libc);
+    void *map = NULL;
+    if (before)
+        return before((void *)address, ret, ret_map, NULL);
+    int found = since && since((void *)address, ret, &map, RTLD_DL_LINKMAP);
+    *ret_map = map;
+    return found;
+}
+
+/* dl_iterate_phdr would see the caller's namespace only, these see all. */
+static bool by_libc(uintptr_t address, struct fini__object *ret)
 {
     static const unsigned char magic[] = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3};
     Dl_info info;
-    void *map = NULL;
-    ret->map = NULL;
-    if (!dladdr1 || !dladdr1((void *)address, &info, &map, RTLD_DL_LINKMAP) || !info.dli_fbase)
+    struct link_map *map = NULL;
+    if (!ask_libc(address, &info, &map) || !info.dli_fbase)
         return false;
     for (unsigned n = 0; n < sizeof magic; n++)
         if (((const unsigned char *)info.dli_fbase)[n] != magic[n])
@@ -109,7 +143,30 @@ bool fini__object_at(uintptr_t address, struct fini__object *ret)
     return true;
 }
 
-#endif
+/* Not by reference, though a weak one would do for the loader: the linker notes all the same that
+ * the image needs glibc 2.35, and an older one refuses to load it (seen with GNU ld 2.40). */
+static void look_for_calls(void)
+{
+    static char name[] = "_dl_find_object";
+    FINI_STAYS_WRITABLE(name); /* on a page that is touched anyway */
+    if (!WITHOUT_FIND_OBJECT)
+        find_object = FINI_GLIBC_CALLS(name, fini__main_code(name));
+    if (!find_object)
+        dl_addr = FINI_GLIBC_CALLS("_dl_addr", fini__main_code("_dl_addr"));
+    if (!find_object && !dl_addr)
+        dladdr1_of_libc = FINI_GLIBC_CALLS("dladdr1", fini__main_code("dladdr1"));
+}
+
+bool fini__object_at(uintptr_t address, struct fini__object *ret)
+{
+    fini__code *find = atomic_load_explicit(&find_object, memory_order_relaxed);
+    ret->map = NULL;
+    if (!find && !dl_addr && !dladdr1_of_libc) {
+        look_for_calls();
+        find = atomic_load_explicit(&find_object, memory_order_relaxed);
+    }
+    return find ? by_find_object(find, address, ret) : by_libc(address, ret);
+}
 
 bool fini__object_has(const struct fini__object *object, uintptr_t address)
 {
@@ -343,6 +400,24 @@ fini__code *fini__own_code(const char *name)
     if (fini__in_main_namespace())
         return fini__main_code(name);
     return fini__own_libc(&libc) ? (fini__code *)fini__function_in(libc.map, name, &size) : NULL;
+}
+
+fini__code *fini__loader_code(const char *name)
+{
+    fini__code *own = fini__own_code(name);
+    return own ? own : fini__main_code(name);
+}
+
+/* One file of glibc, whose functions without a name come first: in 2.31 free jumps to one, in 2.43
+ * malloc. The first with a name is malloc, the last malloc_info, in 2.31, 2.36, 2.41 and 2.43. */
+bool fini__is_in_malloc(const struct link_map *map, uintptr_t address)
+{
+    const uintptr_t before = 0x4000;
+    uintptr_t size, last_size = 0;
+    uintptr_t first = fini__function_in(map, "malloc", &size);
+    uintptr_t last = fini__function_in(map, "malloc_info", &last_size);
+    return first != 0 && last > first && fini__function_in(map, "exit", &size) != 0 &&
+           address - (first - before) < last + last_size - (first - before);
 }
 
 bool fini__is_allocator(const struct link_map *map)

@@ -66,10 +66,18 @@ FINI_INTERNAL fini__code *fini__main_code(const char *name);
 /* The same in this image's own namespace. */
 FINI_INTERNAL fini__code *fini__own_code(const char *name);
 
+/* dlopen and the like look at who calls, so that those of any namespace will do. Before glibc 2.34
+ * they are in libdl, which this image's may lack. */
+FINI_INTERNAL fini__code *fini__loader_code(const char *name);
+
 /* The object has functions that allocate, and is not the program, a libc or the run-time library of
  * a sanitizer, which have much else: any of its functions may be part of them, or one that they
  * have jumped to. */
 FINI_INTERNAL bool fini__is_allocator(const struct link_map *map);
+
+/* The object is a libc, and the address is in its malloc, or near by: malloc and free can jump to
+ * functions that have no name. */
+FINI_INTERNAL bool fini__is_in_malloc(const struct link_map *map, uintptr_t address);
 
 /* One of the object's .fini_array functions begins at this address. */
 FINI_INTERNAL bool fini__is_finalizer(const struct link_map *map, uintptr_t function);

@@ -12,12 +12,14 @@
 
 #include "../compiler.h"
 
-/* Thread keys whose destructor is libc's dlclose, each key plus 1. They belong to no image, and are
- * never given back. A thread uses one for each image that it ends a reference to. */
+/* Thread keys, each plus 1, that belong to no image, and are never given back. The destructor of
+ * most is libc's dlclose: a thread uses one for each image that it ends a reference to. That of
+ * `left` is sigfillset, and it is older than they, so that its destructor runs first. */
 enum { FINI__THREAD_ENDS = 64 };
 
 struct fini__thread_ends {
     _Atomic uint32_t key[FINI__THREAD_ENDS];
+    _Atomic uint32_t left;
 };
 
 /* The ones that all images of this namespace share, or of the main one; NULL: there are none. */

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: MIT
  *
- * glibc: which thread, which process, is it exiting? What fini_add and each hook ask.
+ * Which thread, which process, is it exiting? What fini_add and each hook ask.
  *
  * Decides: to answer without a call of libc.
- * Leaves to others: how the answers come about (glibc.c).
+ * Leaves to others: how the answers come about (record.c, the platform file).
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #include "select.h"
 
-#ifdef FINI_PLATFORM_GLIBC
+#ifdef FINI_USES_SELF
 
-#if defined(__has_include)
-#if __has_include(<sys/single_threaded.h>)
-#include <sys/single_threaded.h>
-#define FINI_GLIBC_SINGLE_THREADED 1
-#endif
-#endif
+#include <stddef.h>
 
 #include "../platform.h"
 #include "self.h"
+
+#ifdef FINI_PLATFORM_GLIBC
+#include "objects.h"
+#endif
 
 static struct fini__forgotten own_forgotten, *forgotten = &own_forgotten;
 
@@ -34,23 +33,51 @@ void fini__self_use(struct fini__forgotten *of_the_process)
     forgotten = of_the_process;
 }
 
-/* What pthread_self says, which libc keeps where the thread pointer points. */
+/* The thread pointer, as the fast path of gates in fini.h reads it. */
 uintptr_t fini__platform_thread(void)
 {
-    uintptr_t self;
-    __asm__("mov %%fs:0, %0" : "=r"(self));
-    return self;
+    return fini__thread_pointer();
 }
 
-#ifdef FINI_GLIBC_SINGLE_THREADED
+#ifdef FINI_PLATFORM_GLIBC
 
-/* From 2.32 on libc says no from the first pthread_create on, for good, and in a dlmopen namespace
- * from the start (seen in 2.36). Weak: the image may meet an older libc. */
-extern __typeof__(__libc_single_threaded) __libc_single_threaded FINI_WEAK;
+/* __libc_single_threaded: libc says no there from the first pthread_create on, for good, and in a
+ * dlmopen namespace from the start (seen in 2.36). Before 2.32, and in a static program that has
+ * this as code for libraries, there is none, and the answer is no. */
+static const char *_Atomic single_threaded;
+
+/* Not by reference: see objects.c. But what is linked into a program has libc beside it. */
+#if defined(__GLIBC_PREREQ) && (!defined(__PIC__) || defined(__PIE__))
+#if __GLIBC_PREREQ(2, 32)
+extern char __libc_single_threaded FINI_WEAK;
+#define FINI_GLIBC_SINGLE_THREADED (&__libc_single_threaded)
+#endif
+#endif
+#ifndef FINI_GLIBC_SINGLE_THREADED
+#define FINI_GLIBC_SINGLE_THREADED NULL
+#endif
+
+FINI_NOINLINE static const char *find_single_threaded(void)
+{
+    static char name[] = "__libc_single_threaded";
+    static const char no;
+    uintptr_t size;
+    FINI_STAYS_WRITABLE(name); /* on a page that is touched anyway */
+    const char *found = FINI_GLIBC_SINGLE_THREADED;
+    if (!found && fini__has_loader() && fini__in_main_namespace())
+        found = (const char *)fini__main_symbol(name, &size);
+    if (!found)
+        found = &no;
+    atomic_store_explicit(&single_threaded, found, memory_order_relaxed);
+    return found;
+}
 
 bool fini__platform_alone(void)
 {
-    return &__libc_single_threaded != NULL && __libc_single_threaded;
+    const char *place = atomic_load_explicit(&single_threaded, memory_order_relaxed);
+    if (FINI_UNLIKELY(!place))
+        place = find_single_threaded();
+    return *(const volatile char *)place != 0;
 }
 
 #else
@@ -68,7 +95,7 @@ uintptr_t fini__platform_process(void)
     return FINI_UNLIKELY(number == 0) ? fini__record_number() : number;
 }
 
-bool fini__self_stored(const sigset_t *set)
+FINI_NOT_WATCHED bool fini__self_stored(const sigset_t *set)
 {
     return *(const volatile unsigned char *)set != 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What this image knows of the process it runs in, quickly (self.c), and how it is found out
- * (glibc.c).
+ * (record.c, the platform file).
  */
 #ifndef FINI_SELF_H
 #define FINI_SELF_H
@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "../compiler.h"
+#include "stored.h"
 
 /* What a forked child is to forget: exit() begins anew there. */
 struct fini__forgotten {
@@ -30,10 +31,8 @@ enum { FINI__MALLOC_FREE = 1, FINI__MALLOC_HELD = 2 };
 FINI_INTERNAL struct fini__forgotten *fini__self_forgotten(void);
 FINI_INTERNAL void fini__self_use(struct fini__forgotten *forgotten);
 
-/* libc has filled the set. */
-FINI_INTERNAL bool fini__self_stored(const sigset_t *set);
-
-/* glibc.c: gives the process a number; sets the exit mark, if it can be set now. */
+/* record.c: gives the process a number. The platform file: sets the exit mark, if it can be set
+ * now. */
 FINI_INTERNAL uintptr_t fini__record_number(void);
 FINI_INTERNAL void fini__record_mark(void);
 

@@ -4,8 +4,8 @@
  *
  * Decides: that the innermost of dlclose, dlopen, dlmopen and exit is the cause; what to do where
  * a frame has no unwind tables; to remember rows, since most walks pass through the same frames.
- * Leaves to others: objects and names (objects.c), the tables' format (unwind.c), what the image
- * knows besides (glibc.c).
+ * Leaves to others: objects and names (objects.c), the tables' format (unwind.c), what depends on
+ * the processor (processor.h), what the image knows besides (glibc.c).
  *
  * Between a finalizer and its cause stand frames of ld.so and libc alone, whose tables are always
  * there. Facts cited here were read in glibc 2.36 and hold for 2.17 to 2.42 unless they say
@@ -19,19 +19,17 @@
 #ifdef FINI_PLATFORM_GLIBC
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include "../platform.h"
 #include "objects.h"
 #include "stack.h"
+#include "words.h"
 
-static const struct fini__unwind_registers x86_64 = {
-    .frame_pointer = 6, .stack_pointer = 7, .return_address = 16};
+static const struct fini__unwind_registers columns = FINI__COLUMNS;
 
 /* ---- one frame ------------------------------------------------------------------------------- */
 
@@ -106,6 +104,14 @@ static void remember_frame(uintptr_t pc, union frame frame)
                           memory_order_relaxed);
 }
 
+/* A return address that has not been saved: as return_offset. */
+enum { IN_LINK_REGISTER = INT16_MIN };
+
+static bool is_in_link_register(const struct fini__unwind_row *row)
+{
+    return FINI__LINK_REGISTER && row->return_address.rule == FINI__UNWIND_SAME;
+}
+
 static bool pack_frame(const struct fini__unwind_row *row, union frame *ret)
 {
     ret->word = 0;
@@ -116,9 +122,12 @@ static bool pack_frame(const struct fini__unwind_row *row, union frame *ret)
     ret->cfa_offset = row->cfa_offset;
     ret->saved_offset = row->frame_pointer.offset;
     ret->return_offset = row->return_address.offset;
-    return row->outermost || (row->return_address.rule == FINI__UNWIND_SAVED &&
+    bool returns = row->return_address.rule == FINI__UNWIND_SAVED &&
+                   ret->return_offset == row->return_address.offset;
+    if (is_in_link_register(row))
+        ret->return_offset = IN_LINK_REGISTER;
+    return row->outermost || ((returns || is_in_link_register(row)) &&
                               ret->cfa_offset == row->cfa_offset &&
-                              ret->return_offset == row->return_address.offset &&
                               (!ret->saves || ret->saved_offset == row->frame_pointer.offset));
 }
 
@@ -129,7 +138,7 @@ static bool read_frame(uintptr_t pc, union frame *ret, uintptr_t *ret_function)
     struct fini__object object;
     struct fini__unwind_row row;
     if (!fini__object_at(pc - 1, &object) ||
-        !fini__unwind_find(&object.table, &x86_64, pc - 1, &row) || !pack_frame(&row, ret))
+        !fini__unwind_find(&object.table, &columns, pc - 1, &row) || !pack_frame(&row, ret))
         return false;
     ret->in_loader = fini__is_loader(object.map);
     ret->trusted = fini__is_libc(object.map);
@@ -147,37 +156,18 @@ enum { FRAMES_MOST = 256 };
 
 struct walk {
     uintptr_t pc, sp, fp;
+    uintptr_t link; /* the link register, where that is known; 0: it is not */
     bool fp_known;
     union frame frame; /* of pc */
 };
 
 enum found { FOUND, OUTERMOST, LOST };
 
-/* Not for sanitizers: it looks at frames that are not ours. */
-__attribute__((no_sanitize("address"))) static uintptr_t word_at(uintptr_t address)
-{
-    return *(const uintptr_t *)address;
-}
-
-uintptr_t fini__stack_caller(const void *frame)
-{
-    return word_at((uintptr_t)frame + sizeof(uintptr_t));
-}
-
-/* The return address and the saved frame pointer have the same place in every function that keeps
- * a frame, so that the image itself needs no unwind tables. */
-static struct walk walk_from(const void *frame)
-{
-    uintptr_t at = (uintptr_t)frame;
-    return (struct walk){.fp = word_at(at),
-                         .pc = fini__stack_caller(frame),
-                         .sp = at + 2 * sizeof(uintptr_t),
-                         .fp_known = true};
-}
-
 static enum found walk_look(struct walk *w)
 {
     uintptr_t function;
+    if (!FINI__WALKS)
+        return LOST;
     if (w->pc == 0)
         return OUTERMOST;
     if (!recall_frame(w->pc, &w->frame) && !read_frame(w->pc, &w->frame, &function))
@@ -185,20 +175,22 @@ static enum found walk_look(struct walk *w)
     return w->frame.outermost ? OUTERMOST : FOUND;
 }
 
-/* The kernel reads the word before it compares it, and does not wait: EFAULT says unreadable. Of
- * the calls that read for the caller it is the one that no filter refuses. */
-static bool readable(uintptr_t address)
-{
-    static const struct timespec none;
-    return syscall(SYS_futex, address & ~(uintptr_t)3, FUTEX_WAIT_PRIVATE, 0, &none) == 0 ||
-           errno == EAGAIN || errno == ETIMEDOUT;
-}
-
 /* A function that has put another stack in place of its own, by hand, has tables that lead beyond
  * the end of the new one. Above libc's own calls no page is asked for. */
 static bool can_read(const struct walk *w, uintptr_t address)
 {
-    return w->frame.trusted || (address ^ (w->sp - 1)) < 4096 || readable(address);
+    return w->frame.trusted || (address ^ (w->sp - 1)) < 4096 || fini__readable(address);
+}
+
+/* The table of a function that keeps the return address in its register is right where a signal has
+ * interrupted it; it may have no frame at all. */
+static bool walk_up_link(struct walk *w, uintptr_t sp)
+{
+    bool known = w->link != 0 && sp >= w->sp && !w->frame.saves && !w->frame.loses;
+    w->pc = w->link;
+    w->link = 0;
+    w->sp = sp;
+    return known;
 }
 
 static bool walk_up(struct walk *w)
@@ -206,43 +198,155 @@ static bool walk_up(struct walk *w)
     union frame frame = w->frame;
     uintptr_t base = frame.by_frame_pointer ? w->fp : w->sp;
     uintptr_t cfa = base + (uintptr_t)(intptr_t)frame.cfa_offset;
+    uintptr_t sp = cfa - FINI__STACK_BELOW_CFA;
     uintptr_t pc_at = cfa + (uintptr_t)(intptr_t)frame.return_offset;
     uintptr_t fp_at = frame.saves ? cfa + (uintptr_t)(intptr_t)frame.saved_offset : pc_at;
-    if ((frame.by_frame_pointer && !w->fp_known) || cfa <= w->sp || cfa % sizeof cfa != 0 ||
-        !can_read(w, pc_at) || !can_read(w, fp_at))
+    if ((frame.by_frame_pointer && !w->fp_known) || cfa % sizeof cfa != 0)
         return false;
-    w->pc = word_at(pc_at);
+    if (FINI__LINK_REGISTER && frame.return_offset == IN_LINK_REGISTER)
+        return walk_up_link(w, sp);
+    if (sp <= w->sp || !can_read(w, pc_at) || !can_read(w, fp_at))
+        return false;
+    w->pc = fini__unsigned_pc(fini__word_at(pc_at));
     if (frame.saves)
-        w->fp = word_at(fp_at);
+        w->fp = fini__word_at(fp_at);
     w->fp_known = frame.saves || (w->fp_known && !frame.loses);
-    w->sp = cfa;
+    if (FINI__LINK_REGISTER)
+        w->link = 0;
+    w->sp = sp;
     return true;
 }
 
-/* Where a signal handler returns to: mov $15, %rax; syscall (rt_sigreturn). Debuggers know it by
- * these bytes as well. */
-static bool is_signal_return(uintptr_t pc)
+/* ---- where to begin -------------------------------------------------------------------------- */
+
+#ifdef FINI__FRAMES_KNOWN
+
+bool fini__stack_leads_out(const void *frame)
 {
-    static const unsigned char code[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
+    return frame != NULL;
+}
+
+uintptr_t fini__stack_caller(const void *frame)
+{
+    return fini__word_at((uintptr_t)frame + sizeof(uintptr_t));
+}
+
+/* The return address and the saved frame pointer have the same place in every function that keeps
+ * a frame, so that the image itself needs no unwind tables. */
+static struct walk walk_from(const void *frame)
+{
+    return (struct walk){.fp = fini__word_at((uintptr_t)frame),
+                         .pc = fini__stack_caller(frame),
+                         .sp = (uintptr_t)frame + 2 * sizeof(uintptr_t),
+                         .fp_known = true};
+}
+
+#else
+
+bool fini__stack_leads_out(const void *frame)
+{
+    const struct fini__frame *f = frame;
+    struct walk w = {.pc = f->pc, .sp = f->sp, .fp = f->fp, .fp_known = true};
+    return walk_look(&w) == FOUND;
+}
+
+uintptr_t fini__stack_caller(const void *frame)
+{
+    return ((const struct fini__frame *)frame)->pc;
+}
+
+/* Where a function of the image has no table the walk stays there, and is lost. */
+static struct walk walk_from(const void *frame)
+{
+    const struct fini__frame *f = frame;
+    struct walk w = {.pc = f->pc, .sp = f->sp, .fp = f->fp, .fp_known = true}, up = w;
+    return f->inside && walk_look(&up) == FOUND && walk_up(&up) ? up : w;
+}
+
+#endif
+
+/* ---- through signal handlers ----------------------------------------------------------------- */
+
+#ifdef FINI__SIGNAL_RETURN
+
+static bool can_read_code(uintptr_t pc, size_t size)
+{
     struct fini__object object;
-    if (!fini__object_at(pc - 1, &object))
+    return fini__object_at(pc - 1, &object) ||
+           (!FINI__SIGNALS_RETURN_TO_LIBC && fini__readable(pc) && fini__readable(pc + size - 1));
+}
+
+static bool is_code(uintptr_t pc, const unsigned char *code, size_t size)
+{
+    if (!can_read_code(pc, size))
         return false;
-    for (size_t n = 0; n < sizeof code; n++)
+    for (size_t n = 0; n < size; n++)
         if (((const unsigned char *)pc)[n] != code[n])
             return false;
     return true;
 }
 
-/* There the kernel has left what it interrupted. */
-static struct walk walk_interrupted(const struct walk *handler_returned)
+/* Where a signal handler returns to: it asks the kernel to go on with what was interrupted.
+ * Debuggers know it by these bytes as well. The kernel's page of code may belong to no object. */
+static bool is_signal_return(uintptr_t pc)
 {
-    const ucontext_t *context = (const ucontext_t *)handler_returned->sp;
-    const greg_t *registers = context->uc_mcontext.gregs;
-    return (struct walk){.pc = (uintptr_t)registers[REG_RIP] + 1, /* not behind a call */
-                         .sp = (uintptr_t)registers[REG_RSP],
-                         .fp = (uintptr_t)registers[REG_RBP],
-                         .fp_known = true};
+    static const unsigned char code[] = FINI__SIGNAL_RETURN;
+    return is_code(pc, code, sizeof code);
 }
+
+#ifdef FINI__OLD_SIGNAL_RETURN
+static bool is_old_signal_return(uintptr_t pc)
+{
+    static const unsigned char code[] = FINI__OLD_SIGNAL_RETURN;
+    return is_code(pc, code, sizeof code);
+}
+
+/* The registers stand in the same order as in ucontext_t. */
+static const mcontext_t *interrupted_at(const struct walk *handler_returned)
+{
+    const uintptr_t sp = handler_returned->sp;
+    if (is_signal_return(handler_returned->pc))
+        return &((const ucontext_t *)FINI__CONTEXT_AT(sp))->uc_mcontext;
+    return (const mcontext_t *)FINI__OLD_CONTEXT_AT(sp);
+}
+#else
+static bool is_old_signal_return(uintptr_t pc)
+{
+    (void)pc;
+    return false;
+}
+
+static const mcontext_t *interrupted_at(const struct walk *handler_returned)
+{
+    return &((const ucontext_t *)FINI__CONTEXT_AT(handler_returned->sp))->uc_mcontext;
+}
+#endif
+
+/* There the kernel has left what it interrupted, which is not behind a call. */
+static bool walk_interrupted(struct walk *w)
+{
+    if (!is_signal_return(w->pc) && !is_old_signal_return(w->pc))
+        return false;
+    const mcontext_t *registers = interrupted_at(w);
+    *w = (struct walk){.pc = (uintptr_t)FINI__CONTEXT_PC(*registers) + 1,
+                       .sp = (uintptr_t)FINI__CONTEXT_SP(*registers),
+                       .fp = (uintptr_t)FINI__CONTEXT_FP(*registers),
+#ifdef FINI__CONTEXT_LINK
+                       .link = fini__unsigned_pc((uintptr_t)FINI__CONTEXT_LINK(*registers)),
+#endif
+                       .fp_known = true};
+    return true;
+}
+
+#else
+
+static bool walk_interrupted(struct walk *w)
+{
+    (void)w;
+    return false;
+}
+
+#endif
 
 /* ---- what a walk has met --------------------------------------------------------------------- */
 
@@ -277,51 +381,24 @@ static void note_frame(struct trail *trail, const struct walk *w)
     trail->exit = landmark == FINI__EXITS;
 }
 
-/* For a scan upwards: asks once a page. */
-static bool still_readable(uintptr_t at, bool first)
-{
-    return (!first && at % 4096 != 0) || readable(at);
-}
-
-/* How far to look for a function beyond a frame without unwind tables, in words of stack. Only
- * there: it reads what nobody has written, which valgrind reports, and asks the kernel. */
-enum { FURTHER_MOST = 8192 };
-
-/* For functions that never return: a return address into one is live wherever on the stack it
- * stands; its call may be its last instruction. We are told the function's size and not its end:
- * that is such an address, and would be found where an earlier walk has left it (seen). */
-static bool is_further_out(uintptr_t begin, uintptr_t size, uintptr_t at)
-{
-    uintptr_t end = fini__platform_thread(); /* at the end of a thread's stack, for glibc */
-    if (end < at || end - at > FURTHER_MOST * sizeof at)
-        end = at + FURTHER_MOST * sizeof at;
-    for (unsigned n = 0; begin != 0 && at < end; n++, at += sizeof at) {
-        if (!still_readable(at, n == 0))
-            return false;
-        if (word_at(at) - begin - 1 < size)
-            return true;
-    }
-    return false;
-}
-
-/* Lost above an unload, in a host without unwind tables. */
+/* Lost above an unload, in a host without unwind tables. Before 2.34 dlclose is in libdl. */
 static bool exit_is_further_out(uintptr_t unload, uintptr_t at)
 {
     struct fini__object object;
-    uintptr_t size = 0, begin = 0;
+    struct fini__code_range exit = {0, 0};
     if (fini__object_at(unload - 1, &object))
-        begin = fini__function_in(object.map, "exit", &size);
-    return is_further_out(begin, size, at);
+        exit.begin = fini__function_in(object.map, "exit", &exit.size);
+    if (exit.begin == 0)
+        exit.begin = fini__main_function("exit", &exit.size);
+    return fini__words_find(&exit, 1, at, fini__words_end(at)) != 0;
 }
 
 static enum found follow(struct walk *w, struct trail *trail)
 {
     for (unsigned n = 0; n < FRAMES_MOST; n++) {
         enum found found = walk_look(w);
-        if (found == LOST && trail->unload && is_signal_return(w->pc)) {
-            *w = walk_interrupted(w); /* exit() may be further out */
-            continue;
-        }
+        if (found == LOST && trail->unload && walk_interrupted(w))
+            continue; /* exit() may be further out */
         if (found != LOST && w->pc != 0)
             note_frame(trail, w);
         if (trail->exit)
@@ -332,30 +409,44 @@ static enum found follow(struct walk *w, struct trail *trail)
     return LOST;
 }
 
-/* The program's entry point, _start, has called __libc_start_main, which begins by registering the
- * loader's finalizer: on the main thread's stack, three words below what the kernel left there.
- * ld.so, before, has other things there. */
-static bool program_has_started(void)
+/* Where _start, the program's entry point, has called __libc_start_main, which begins by
+ * registering the loader's finalizer: on the main thread's stack, just below what the kernel left
+ * there. ld.so, before, has other things there. */
+static bool start_is_on(uintptr_t end, uintptr_t entry)
 {
-    uintptr_t size, entry = getauxval(AT_ENTRY);
+#ifdef FINI__START_AT
+    return fini__word_at(FINI__START_AT(end)) - entry - 1 < 64;
+#else
+    for (unsigned n = 1; n <= 128; n++)
+        if (fini__word_at((end / sizeof end - n) * sizeof end) - entry - 1 < FINI__START_SIZE)
+            return true;
+    return false;
+#endif
+}
+
+/* Where nothing is left there, the main thread itself, when it is not in ld.so. */
+static bool program_has_started(const struct fini__stack_view *view)
+{
+    uintptr_t size;
     const uintptr_t *end = (const uintptr_t *)fini__main_symbol("__libc_stack_end", &size);
-    return end && word_at(((*end + 8) & ~(uintptr_t)15) - 24) - entry - 1 < 64;
+    if (FINI__START_LEAVES_NO_TRACE)
+        return view->outermost != 0 && fini__platform_is_forker();
+    return end && start_is_on(*end, getauxval(AT_ENTRY));
 }
 
 /* A start-up constructor runs before libc registers the loader's finalizer. The outermost frame
  * tells: before main it is ld.so's, after it the program's. Of other threads it tells nothing.
  * Where the walk is lost earlier, the program's own code, and code that is in no image, run after
  * main has begun or just before it, when libc has registered. */
-static bool main_has_begun(enum found end, const struct trail *trail, const struct walk *w)
+bool fini__stack_main_has_begun(struct fini__stack_view view)
 {
     struct fini__object object;
-    uintptr_t pc = end == OUTERMOST ? trail->last : w->pc;
-    bool in_object = fini__object_at(pc - 1, &object);
-    if (end == FOUND || fini__is_program(object.map))
+    bool in_object = fini__object_at(view.last - 1, &object);
+    if (view.exit || fini__is_program(object.map))
         return true;
-    if (end == OUTERMOST)
-        return !trail->in_loader && program_has_started();
-    return !in_object || program_has_started();
+    if (view.outermost != 0)
+        return !view.last_in_loader && program_has_started(&view);
+    return !in_object || program_has_started(&view);
 }
 
 /* The loader calls constructors of start-up images from its own entry, which has no unwind table in
@@ -369,22 +460,54 @@ static bool is_startup(enum found end, const struct trail *trail, uintptr_t pc)
            (end == OUTERMOST || from_entry);
 }
 
+/* Whose return addresses tell something where there are no unwind tables. */
+enum { EXIT, CATCHES, TRACES = CATCHES + 2 };
+
+static void find_traced(struct fini__code_range *ret)
+{
+    static const char *const traced[] = {"exit", "_dl_catch_exception", "_dl_catch_error"};
+    for (unsigned n = 0; n < TRACES; n++)
+        ret[n].begin = fini__main_function(traced[n], &ret[n].size);
+}
+
+/* exit() never returns: its return address is there when it has been called by this thread, and not
+ * else. All that the loader unloads, and loads after start-up, stands above a frame that catches
+ * errors: what has no address of those between is not by an unload. It may be there from earlier
+ * calls, so that nothing follows from it. */
+static void look_for_traces(struct fini__stack_view *view, uintptr_t at)
+{
+    struct fini__code_range code[TRACES];
+    uintptr_t end = fini__words_end(at), exit;
+    find_traced(code);
+    exit = fini__words_find(&code[EXIT], 1, at, end);
+    bool caught = fini__words_find(&code[CATCHES], TRACES - CATCHES, at, exit ? exit : end) != 0;
+    view->exit = exit != 0;
+    view->by_exit = exit != 0 && !caught;
+    view->startup = exit == 0 && !caught && !program_has_started(view);
+}
+
 static struct fini__stack_view view_from(struct walk w)
 {
     struct trail trail = {.unload = false};
+    uintptr_t begin = w.sp;
     enum found end = follow(&w, &trail);
     if (end == LOST && trail.unload)
         trail.exit = exit_is_further_out(trail.at, w.sp);
     if (trail.caught && !trail.unload)
         trail.unload = trail.exit ? trail.outside_loader > EXIT_IS_CLOSE : end == OUTERMOST;
-    return (struct fini__stack_view){.finalizer = true,
-                                     .by_unload = trail.unload,
-                                     .by_exit = trail.exit && !trail.unload,
-                                     .exit = trail.exit,
-                                     .startup = is_startup(end, &trail, w.pc),
-                                     .outermost = end == OUTERMOST ? trail.last : 0,
-                                     .loader_pc = trail.loader_pc,
-                                     .main_has_begun = main_has_begun(end, &trail, &w)};
+    struct fini__stack_view view = {.finalizer = true,
+                                    .by_unload = trail.unload,
+                                    .by_exit = trail.exit && !trail.unload,
+                                    .exit = trail.exit,
+                                    .lost = end == LOST && !trail.unload && !trail.exit,
+                                    .startup = is_startup(end, &trail, w.pc),
+                                    .outermost = end == OUTERMOST ? trail.last : 0,
+                                    .last = end == OUTERMOST ? trail.last : w.pc,
+                                    .last_in_loader = trail.in_loader,
+                                    .loader_pc = trail.loader_pc};
+    if (FINI__LIBC_LACKS_TABLES && view.lost)
+        look_for_traces(&view, begin);
+    return view;
 }
 
 struct fini__stack_view fini__stack_view_from(const void *frame)
@@ -404,41 +527,36 @@ static bool is_in_loader(uintptr_t pc)
  * what an earlier dlclose has left on the stack looks the same. */
 enum { SCAN_MOST = 128 };
 
-/* A call through a register ends before pc: FF /2 with 2 to 7 bytes, but not relative to the
- * program counter (15), which is how ld.so calls malloc. It calls finalizers that way, and little
- * else, so that what earlier calls have left on the stack is passed over. */
-static bool called_through_register(uintptr_t pc)
-{
-    for (unsigned length = 2; length <= 7; length++) {
-        const unsigned char *code = (const unsigned char *)(pc - length);
-        if (code[0] == 0xff && ((code[1] >> 3) & 7) == 2 && code[1] != 0x15)
-            return true;
-    }
-    return false;
-}
-
 static bool view_from_loader(uintptr_t at, uintptr_t fp, bool fp_known,
                              struct fini__stack_view *ret)
 {
     *ret = view_from((struct walk){
-        .pc = word_at(at), .sp = at + sizeof(uintptr_t), .fp = fp, .fp_known = fp_known});
+        .pc = fini__word_at(at), .sp = at + sizeof(uintptr_t), .fp = fp, .fp_known = fp_known});
     return ret->by_exit || ret->by_unload;
 }
 
-/* From the loader's return address at `at`. From glibc 2.34 on, what calls finalizers goes by the
- * stack pointer and has saved the frame pointer itself. Before, it goes by the frame pointer:
- * still in the register, or saved by one of the image's functions in one of the words below. */
+/* From the loader's return address at `at`, where that is the last word of a frame. From glibc 2.34
+ * on, what calls finalizers goes by the stack pointer and has saved the frame pointer itself.
+ * Before, it goes by the frame pointer: still in the register, or saved by one of the image's
+ * functions in one of the words below. */
 static bool view_loader_at(uintptr_t at, const struct walk *w, struct fini__stack_view *ret)
 {
     if (view_from_loader(at, 0, false, ret))
         return true;
     for (uintptr_t saved = at; saved >= w->sp; saved -= sizeof(uintptr_t)) {
-        uintptr_t candidate = saved == at ? w->fp : word_at(saved);
+        uintptr_t candidate = saved == at ? w->fp : fini__word_at(saved);
         bool plausible = candidate > at && candidate - at < 0x10000 && candidate % sizeof at == 0;
-        if (plausible && readable(candidate) && view_from_loader(at, candidate, true, ret))
+        if (plausible && fini__readable(candidate) && view_from_loader(at, candidate, true, ret))
             return true;
     }
     return false;
+}
+
+/* In 2.41 and 2.43 it is ld.so's, and calls through a register too; in 2.31 and 2.36 libc's. */
+static bool is_catcher(uintptr_t pc)
+{
+    struct walk w = {.pc = pc};
+    return walk_look(&w) == FOUND && w.frame.landmark == FINI__CATCHES;
 }
 
 /* In an image without unwind tables. */
@@ -446,11 +564,11 @@ static struct fini__stack_view scan(const struct walk *w, uintptr_t constructors
 {
     struct fini__stack_view view;
     for (uintptr_t at = w->sp, n = 0; n < SCAN_MOST; at += sizeof(uintptr_t), n++) {
-        if (!still_readable(at, n == 0))
+        if (!fini__still_readable(at, n == 0))
             break;
-        uintptr_t pc = word_at(at);
-        if (pc != constructors && is_in_loader(pc) && called_through_register(pc) &&
-            view_loader_at(at, w, &view))
+        uintptr_t pc = fini__word_at(at);
+        if (pc != constructors && is_in_loader(pc) && fini__called_through_register(pc) &&
+            !is_catcher(pc) && view_loader_at(at, w, &view))
             return view;
     }
     return (struct fini__stack_view){.finalizer = false};
@@ -463,7 +581,7 @@ static bool is_finalizer_frame(const struct link_map *own, uintptr_t function, u
 {
     return is_in_loader(caller) &&
            (fini__is_finalizer(own, function) || (constructors != 0 && caller != constructors &&
-                                                  called_through_register(caller)));
+                                                  fini__called_through_register(caller)));
 }
 
 /* FOUND: the walk stands at the call of the finalizer. LOST: at a function of the image that has no
@@ -489,7 +607,7 @@ struct fini__stack_view fini__stack_view_around(const void *frame, uintptr_t con
 {
     struct walk w = walk_from(frame);
     enum found found = find_finalizer(&w, constructors);
-    if (found == LOST)
+    if (found == LOST && FINI__RETURNS_BELOW_STACK)
         return scan(&w, constructors);
     return found == FOUND ? view_from(w) : (struct fini__stack_view){.finalizer = false};
 }
@@ -506,7 +624,22 @@ static bool allocates(const struct walk *w)
 {
     struct fini__object object;
     return w->frame.landmark == FINI__ALLOCATES ||
-           (fini__object_at(w->pc - 1, &object) && fini__is_allocator(object.map));
+           (fini__object_at(w->pc - 1, &object) &&
+            (fini__is_allocator(object.map) || fini__is_in_malloc(object.map, w->pc - 1)));
+}
+
+/* Where there are no tables: whether a signal handler may be further out. What it has interrupted
+ * is not known. */
+static bool may_be_in_signal_handler(uintptr_t at)
+{
+    const uintptr_t end = fini__words_end(at), begin = at;
+    for (unsigned n = 0; at < end && fini__still_readable(at, n == 0); n++, at += sizeof at) {
+        uintptr_t word = fini__word_at(at);
+        bool may_be_code = word > 0xffff && (word < begin || word >= end);
+        if (may_be_code && fini__returns_from_signal(word))
+            return true;
+    }
+    return false;
 }
 
 bool fini__stack_interrupts_malloc(const void *frame)
@@ -519,9 +652,8 @@ bool fini__stack_interrupts_malloc(const void *frame)
             return true;
         if (found == FOUND && walk_up(&w))
             continue;
-        if (!is_signal_return(w.pc))
-            return false;
-        w = walk_interrupted(&w);
+        if (!walk_interrupted(&w))
+            return FINI__LIBC_LACKS_TABLES && found == LOST && may_be_in_signal_handler(w.sp);
         interrupted = true;
     }
     return false;

@@ -20,7 +20,7 @@ enum { FINI__STACK_ROWS = 128 };
 
 struct fini__stack_memory {
     struct {
-        _Atomic uint64_t check, word;
+        _Alignas(8) _Atomic uint64_t check, word;
     } row[FINI__STACK_ROWS];
 };
 
@@ -31,19 +31,28 @@ struct fini__stack_view {
     bool by_unload;      /* the innermost cause is dlclose or the like */
     bool by_exit;        /* the innermost cause is exit() */
     bool exit;           /* exit() is on the stack */
+    bool lost;           /* something was not understood before any cause was found */
     bool startup;        /* the loader runs start-up constructors, and this is one of theirs */
-    bool main_has_begun; /* else such constructors are further out, or it is not known */
+    bool last_in_loader; /* the last frame that was understood is the loader's */
     uintptr_t outermost; /* in the outermost frame; 0: not reached */
+    uintptr_t last;      /* where the walk has ended */
     uintptr_t loader_pc; /* where in the loader the call came from; 0: not seen */
 };
 
 /* From the caller of the function whose frame address is `frame`: the loader, for a finalizer. */
 FINI_INTERNAL struct fini__stack_view fini__stack_view_from(const void *frame);
 
+/* If not, start-up constructors are further out, or it is not known. Apart from the view, because
+ * finalizers need not know, and in a thread it takes a microsecond to find out. */
+FINI_INTERNAL bool fini__stack_main_has_begun(struct fini__stack_view view);
+
 /* From the finalizer of this image that is on the stack; nothing is seen if there is none.
  * `constructors`: where in the loader this image's constructors are called from; 0: not yet. */
 FINI_INTERNAL struct fini__stack_view fini__stack_view_around(const void *frame,
                                                               uintptr_t constructors);
+
+/* Whether a walk leads out of this image's own code, from the function whose frame `frame` is. */
+FINI_INTERNAL bool fini__stack_leads_out(const void *frame);
 
 /* The same question alone, and never a false yes: in an image without unwind tables it is no. */
 FINI_INTERNAL bool fini__stack_has_finalizer(const void *frame, uintptr_t constructors);
@@ -51,7 +60,8 @@ FINI_INTERNAL bool fini__stack_has_finalizer(const void *frame, uintptr_t constr
 /* Further out, a signal handler has interrupted a function of malloc, which may hold its locks. */
 FINI_INTERNAL bool fini__stack_interrupts_malloc(const void *frame);
 
-/* The return address of the function whose frame address is `frame`. */
+/* The return address of the function whose frame `frame` is; where frames do not show it, an
+ * address in the function itself. */
 FINI_INTERNAL uintptr_t fini__stack_caller(const void *frame);
 
 #endif

@@ -38,6 +38,12 @@ static FINI_NOINLINE void skip_bytes(struct reader *r, uint64_t size)
         r->at += size;
 }
 
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+enum { BIG_ENDIAN_NUMBERS = true };
+#else
+enum { BIG_ENDIAN_NUMBERS = false };
+#endif
+
 /* How a number is written. Up to U64, and from SIGNED on, as in the encodings of pointers; the
  * three of our own have the numbers that these leave. */
 enum format {
@@ -63,7 +69,7 @@ static bool read_quickly(struct reader *r, unsigned size, uint64_t *ret)
         return false;
     memcpy(ret, (const void *)r->at, sizeof *ret);
     r->at += size / 8;
-    *ret = *ret << (64 - size) >> (64 - size);
+    *ret = BIG_ENDIAN_NUMBERS ? *ret >> (64 - size) : *ret << (64 - size) >> (64 - size);
     return true;
 }
 
@@ -80,7 +86,10 @@ static unsigned read_slowly(struct reader *r, unsigned size, uint64_t *ret)
             return 0;
         }
         byte = *(const unsigned char *)r->at++;
-        *ret |= (uint64_t)(byte & most) << shift;
+        if (BIG_ENDIAN_NUMBERS && size != 0)
+            *ret = *ret << 8 | byte;
+        else
+            *ret |= (uint64_t)(byte & most) << shift;
         shift += digit;
     } while (shift < size || byte > most);
     return shift;
@@ -88,7 +97,7 @@ static unsigned read_slowly(struct reader *r, unsigned size, uint64_t *ret)
 
 static FINI_NOINLINE uint64_t read_number(struct reader *r, unsigned format)
 {
-    static const uint8_t sizes[] = {64, 0, 16, 32, 64, 8, 0, 0};
+    static const uint8_t sizes[] = {8 * sizeof(uintptr_t), 0, 16, 32, 64, 8, 0, 0};
     unsigned bits = sizes[format & KIND];
     uint64_t value;
     if (!read_quickly(r, bits, &value))
@@ -124,7 +133,7 @@ static FINI_NOINLINE void enter_record(struct reader *r, const struct fini__unwi
 
 /* Version 1, and the encodings that linkers use: of a pointer to .eh_frame, of the number of
  * entries, and of the two addresses in each, which are relative to the header. */
-enum { INDEX_UNDERSTOOD = 0x3b031b01 };
+enum { INDEX_UNDERSTOOD = BIG_ENDIAN_NUMBERS ? 0x011b033b : 0x3b031b01 };
 
 /* Where a function begins, and its record. */
 struct entry {
@@ -147,13 +156,14 @@ static uintptr_t find_record(struct reader *r, const struct fini__unwind_table *
     enter_table(r, table, header);
     if (read_number(r, U32) != INDEX_UNDERSTOOD)
         return 0;
-    uint64_t count = read_number(r, U64) >> 32;
+    uint64_t count = read_number(r, U64); /* behind a pointer to .eh_frame */
+    count = BIG_ENDIAN_NUMBERS ? count & UINT32_MAX : count >> 32;
     uintptr_t low = r->at;
     if (count == 0 || count > (r->end - low) / sizeof(struct entry))
         return 0;
     while (count > 1) {
         uintptr_t middle = low + count / 2 * sizeof(struct entry);
-        if (entry_at(middle).function <= (int64_t)(pc - header))
+        if (entry_at(middle).function <= (intptr_t)(pc - header))
             low = middle;
         count -= count / 2;
     }
@@ -231,7 +241,7 @@ enum effect {
 #define DOES(effect, format) ((effect) | (format) << 4)
 enum { NO_OPERAND = 0 };
 
-enum { REMEMBER_STATE = 0x0a, SHORT = 0x40 };
+enum { REMEMBER_STATE = 0x0a, SHORT_KIND = 0x40 };
 
 static const uint8_t instructions[] = {
     [0x00] = DOES(NOTHING, NO_OPERAND),                  /* nop */
@@ -256,11 +266,12 @@ static const uint8_t instructions[] = {
     [0x14] = DOES(UNKNOWN, LEB),                         /* val_offset */
     [0x15] = DOES(UNKNOWN, SIGNED | LEB),                /* val_offset_sf */
     [0x16] = DOES(UNKNOWN, BLOCK),                       /* val_expression */
+    [0x2d] = DOES(NOTHING, NO_OPERAND),                  /* AARCH64_negate_ra_state */
     [0x2e] = DOES(NOTHING, LEB),                         /* GNU_args_size */
     /* Those with the first operand in their low six bits: 0x40, 0x80, 0xc0. */
-    [SHORT] = DOES(ADVANCE, NO_OPERAND),                 /* advance_loc */
-    [SHORT + 1] = DOES(SAVED, FACTORED),                 /* offset */
-    [SHORT + 2] = DOES(RESTORE, NO_OPERAND),             /* restore */
+    [SHORT_KIND] = DOES(ADVANCE, NO_OPERAND),                 /* advance_loc */
+    [SHORT_KIND + 1] = DOES(SAVED, FACTORED),                 /* offset */
+    [SHORT_KIND + 2] = DOES(RESTORE, NO_OPERAND),             /* restore */
 };
 
 static bool remember_row(struct machine *m)
@@ -334,10 +345,10 @@ static bool change_row(struct machine *m, unsigned effect, uint64_t number, uint
 
 static bool execute(struct machine *m, unsigned byte)
 {
-    unsigned instruction = instructions[byte < SHORT ? byte : SHORT - 1 + (byte >> 6)];
+    unsigned instruction = instructions[byte < SHORT_KIND ? byte : SHORT_KIND - 1 + (byte >> 6)];
     unsigned effect = instruction & 0x0f, format = instruction >> 4;
     uint64_t number = byte & 0x3f, operand = number;
-    if (byte < SHORT && effect >= CFA_REGISTER)
+    if (byte < SHORT_KIND && effect >= CFA_REGISTER)
         number = read_number(&m->reader, LEB);
     if (format != NO_OPERAND)
         operand = read_number(&m->reader, format);

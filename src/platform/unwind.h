@@ -18,7 +18,7 @@ struct fini__unwind_table {
     const unsigned char *header, *begin, *end;
 };
 
-/* The numbers of three registers in DWARF. The one thing to add for another processor. */
+/* The numbers of three registers in DWARF, for a processor: processor.h. */
 struct fini__unwind_registers {
     unsigned frame_pointer, stack_pointer, return_address;
 };

@@ -54,6 +54,7 @@
 #include <string.h>
 
 #include "../platform.h"
+#include "exit_calls.h"
 #include "objects.h"
 #include "self.h"
 #include "values.h"
@@ -252,13 +253,16 @@ int fini__platform_values_open(void (*ends)(void *value))
 
 /* ---- records --------------------------------------------------------------------------------- */
 
+/* To the thread sanitizer libc's stores for two threads, one after the other, are a race: there
+ * each record is used once. */
 static bool is_free_record(const struct record *r)
 {
-    return fini__self_stored(&r->before) && fini__self_stored(&r->after);
+    return fini__self_filled(&r->before) && fini__self_filled(&r->after) &&
+           !(FINI_THREAD_SANITIZER && atomic_load(&r->thread) != 0);
 }
 
-/* What fini__self_stored looks at. */
-static void clear(sigset_t *set)
+/* As good as empty to fini__self_filled. */
+FINI_NOT_WATCHED static void clear(sigset_t *set)
 {
     *(volatile unsigned char *)set = 0;
 }
@@ -355,12 +359,16 @@ static bool arm(void)
 /* libc has taken the value away. What the callee calls wants to get it. */
 static void thread_ends(void *value)
 {
+    int cancel_state;
     struct record *r = record_of(thread_keys.get(own_row.after));
     if (r)
         belongs_to_caller(r);
+    /* A cancellation that the thread has not heeded would cut off the first destructor. */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     thread_keys.set(own_row.ours, value);
     own_row.ends(value);
     thread_keys.set(own_row.ours, NULL);
+    pthread_setcancelstate(cancel_state, NULL);
 }
 
 void *fini__platform_values_get(void)
@@ -376,21 +384,6 @@ int fini__platform_values_set(void *value)
         return FINI_OK;
     thread_keys.set(own_row.ours, NULL);
     return FINI_ENOMEM;
-}
-
-/* ---- memory ---------------------------------------------------------------------------------- */
-
-/* Without the fence compilers make calloc of it: one name more that each image asks for. */
-void *fini__platform_allocate(size_t size)
-{
-    void *block = malloc(size);
-    atomic_signal_fence(memory_order_seq_cst);
-    return block ? memset(block, 0, size) : NULL;
-}
-
-void fini__platform_free(void *block)
-{
-    free(block);
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -420,7 +413,7 @@ static bool may_be_gone(const struct record *r, unsigned round)
 /* If it is the caller, the destructor is further down on this stack. */
 static void wait_for(const struct record *r)
 {
-    for (unsigned round = 0; fini__self_stored(&r->before) && !fini__self_stored(&r->after);
+    for (unsigned round = 0; fini__self_filled(&r->before) && !fini__self_filled(&r->after);
          round++) {
         if (atomic_load(&r->thread) == fini__platform_thread() || may_be_gone(r, round))
             return;

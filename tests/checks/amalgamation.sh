@@ -10,7 +10,7 @@ warnings="$warnings -Wmissing-prototypes -Wundef"
 
 make_it() {
     sh "$source/tools/amalgamate.sh" "$source" "$work/out"
-    cc "$here/load.c" -o "$work/load"
+    cc "$here/load.c" -o "$work/load" -ldl
     cp "$here/plugin.c" "$work/out"
     cd "$work/out"
 }

@@ -73,7 +73,7 @@ order() {
 # Within a file the later line is newer, and both hooks of a line with two are there.
 runs() {
     (cd "$build/amalgamation" && "$1" -O1 -fPIC -c fini.c -o "$work/fini.o")
-    cc "$here/load.c" -o "$work/load"
+    cc "$here/load.c" -o "$work/load" -ldl
     compiles "$1" "$2" "$3"
     "$1" -shared "$work/uses.o" "$work/fini.o" -o "$work/uses.so"
     same unload "$("$work/load" "$work/uses.so")" "$(order)"
@@ -92,7 +92,7 @@ case_runs_in_cpp() # timeout=60
 {
     compiles g++ c++ c++11
     (cd "$build/amalgamation" && cc -O1 -fPIC -c fini.c -o "$work/fini.o")
-    cc "$here/load.c" -o "$work/load"
+    cc "$here/load.c" -o "$work/load" -ldl
     g++ -shared "$work/uses.o" "$work/fini.o" -o "$work/uses.so"
     same unload "$("$work/load" "$work/uses.so")" "$(order)"
 }

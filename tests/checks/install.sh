@@ -31,7 +31,7 @@ find_package() {
     PKG_CONFIG_SYSROOT_DIR=$work/root
     PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1
     export PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR PKG_CONFIG_ALLOW_SYSTEM_CFLAGS
-    cc "$here/load.c" -o "$work/load"
+    cc "$here/load.c" -o "$work/load" -ldl
 }
 
 # plugin SOURCE [OPTION...]
@@ -61,6 +61,30 @@ case_package_is_usable() # timeout=120
     same plugin "$(cat "$work/said")" "$(printf 'hook: unload\nclosed')"
     plugin "$here/plugin.c" -fuse-ld=lld -Wl,--gc-sections
     same lld "$(cat "$work/said")" "$(printf 'hook: unload\nclosed')"
+}
+
+# Wherever the tree has been moved to.
+case_command_is_usable() # timeout=120
+{
+    install_copy
+    [ -x "$prefix/bin/fini" ] || skip 'fini is not built here'
+    status=0
+    "$prefix/bin/fini" check --probe "$prefix/libexec/fini/fini-probe" >"$work/said" 2>&1 ||
+        status=$?
+    same 'status for a program' "$status" 2
+    echo 'int one(void) { return 1; }' | cc -x c -shared -fPIC - -o "$work/one.so"
+    "$prefix/bin/fini" check --probe "$work/one.so" >"$work/said"
+    same said "$(cat "$work/said")" "$work/one.so: unloads (tried: gone)"
+    printf '#include <dlfcn.h>\nint main(void) { return dlclose(dlopen("%s", RTLD_NOW)); }\n' \
+        "$work/one.so" | cc -x c - -o "$work/opener"
+    "$prefix/bin/fini" trace -o "$work/said" "$work/opener"
+    grep -q " unload $work/one.so  by main of opener" "$work/said" || fail "$(cat "$work/said")"
+    for file in share/man/man1/fini.1 share/man/man1/fini-check.1 share/man/man1/fini-pin.1 \
+        share/man/man1/fini-run.1 share/man/man1/fini-trace.1 \
+        share/man/man1/fini-why.1 libexec/fini/fini-sample.so libexec/fini/fini-sample-user.so \
+        share/bash-completion/completions/fini share/zsh/site-functions/_fini; do
+        [ -f "$prefix/$file" ] || fail "not installed: $file"
+    done
 }
 
 # Nothing refers to libfini then: what pkg-config says has to bring it in.

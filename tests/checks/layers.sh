@@ -33,10 +33,17 @@ condition_names() {
 }
 
 check_conditions() {
-    own='FINI_[A-Z_]+_H|FINI_H|defined|__cplusplus|__GNUC__|__clang__|__STDC_[A-Z_]+|__has_[a-z_]+'
+    own='FINI_[A-Z_]+_H|FINI_H|defined|__cplusplus|__GNUC__|__clang__|__clang_major__'
+    own="$own|__STDC_[A-Z_]+|__has_[a-z_]+"
     own="$own|__builtin_[a-z_]+|FINI__GATE_[A-Z]+"
     case $1 in
-    */include/fini.h | */src/compiler.h) own="$own|_WIN32|__CYGWIN__|__ELF__|FINI_INTERNAL" ;;
+    */include/fini.h | */src/compiler.h)
+        own="$own|_WIN32|__CYGWIN__|__ELF__|__MACH__|FINI_INTERNAL|tls"
+        ;;
+    esac
+    case $1 in
+    */include/fini.h) own="$own|__x86_64__|__i386__|__aarch64__|__arm__|__riscv|__s390x__" ;;
+    */src/compiler.h) own="$own|FINI_THREAD_SANITIZER|__SANITIZE_THREAD__|thread_sanitizer" ;;
     esac
     if condition_names "$1" | grep -vxE "$own" >&2; then
         say_bad "a condition above the platform page: $1"
@@ -59,7 +66,9 @@ check_above() {
     done
     for file in "$1"/src/*.[ch]; do
         if grep -nE '^[ 	]*#[ 	]*include[ 	]*"' "$file" |
-            grep -vE '"(core|shared|platform|compiler|fini)\.h"' >&2; then
+            grep -vE '"(core|shared|platform|compiler|fini)\.h"' |
+            grep -vE "^(${file##*/}:)?[0-9]+:#include \"platform/processor\.h\" /\* FINI_FRAME" >&2
+        then
             say_bad "an include across layers: $file"
         fi
     done
@@ -78,11 +87,33 @@ check_below() {
     return $bad
 }
 
+# The program `fini` is a user of the library like any other: of this project it knows fini.h. Its
+# platform is Linux with libelf; what the compiler is asked for is a sanitizer.
+check_command() {
+    bad=0
+    for file in "$1"/command/*.[ch]; do
+        sed -n 's/^[ 	]*#[ 	]*include[ 	]*"\(.*\)".*/\1/p' "$file" >"$work/includes"
+        while read -r header; do
+            case $header in
+            */*) say_bad "an include of another folder: $file" ;;
+            *) [ -f "$1/command/$header" ] || say_bad "no header of the command: $file: $header" ;;
+            esac
+        done <"$work/includes"
+        none_has '^[ 	]*#[ 	]*include[ 	]*<(platform|core|shared|compiler)' \
+            'a header of the library' "$file"
+        if condition_names "$file" |
+            grep -vxE 'COMMAND_[A-Z_]+_H|__SANITIZE_ADDRESS__' >&2; then
+            say_bad "a condition in the command: $file"
+        fi
+    done
+    return $bad
+}
+
 # copy_with LINE FILE: a copy of the sources, with a line more in one of them.
 copy_with() {
     rm -rf "$work/copy"
     mkdir "$work/copy"
-    cp -R "$source/src" "$source/include" "$work/copy"
+    cp -R "$source/src" "$source/include" "$source/command" "$work/copy"
     [ -f "$work/copy/$2" ] || fail "no such file: $2"
     printf "%s\n" "$1" >>"$work/copy/$2"
 }
@@ -101,6 +132,22 @@ case_above_the_platform() # timeout=60
 case_below_the_platform() # timeout=60
 {
     check_below "$source"
+}
+
+case_command() # timeout=60
+{
+    check_command "$source"
+}
+
+case_violations_in_the_command_are_caught() # timeout=60
+{
+    caught 'an include of another folder' check_command '#include "../src/core.h"' command/check.c
+    caught 'an include of another folder' check_command '#include "platform/self.h"' command/text.h
+    caught 'no header of the command' check_command '#include "platform.h"' command/pin.c
+    caught 'a header of the library' check_command '#include <core.h>' command/main.c
+    caught 'a condition in the command' check_command '#ifdef __linux__' command/probe.c
+    copy_with '/* nothing */' command/main.c
+    check_command "$work/copy"
 }
 
 case_violations_above_are_caught() # timeout=60

@@ -10,7 +10,7 @@ sections='-ffunction-sections -fdata-sections -Wl,--gc-sections'
 
 prepare() {
     cd "$work"
-    [ -x load ] || cc "$here/load.c" -o load
+    [ -x load ] || cc "$here/load.c" -o load -ldl
     cp "$here/kept.c" one.c
     cp "$here/kept.c" two.c
     cp "$build/amalgamation/fini.c" "$build/amalgamation/fini.h" .

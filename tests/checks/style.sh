@@ -87,9 +87,14 @@ case_functions_of_the_library() # timeout=60
     check_lengths "$source" '/(src|include)/.*\.[ch]$' 8 40 80
 }
 
+case_functions_of_the_command() # timeout=60
+{
+    check_lengths "$source" "$source/command/.*\\.[ch]\$" 8 40 80
+}
+
 case_functions_of_tests_and_demo() # timeout=60
 {
-    check_lengths "$source" '/(tests|demo)/.*\.[ch]$' 12 40 80
+    check_lengths "$source" '/(tests|demo|conformance)/.*\.[ch]$' 12 40 80
 }
 
 case_lines() # timeout=60

@@ -6,7 +6,7 @@
 
 # What fini.c may ask for. Each is in libc since glibc 2.17, or weak in fini.c. A name more here is
 # a decision: does it exist in old glibc, in a static program, and may it be called there?
-libc='bindtextdomain _dl_find_object __libc_single_threaded
+libc='bindtextdomain
 __cxa_atexit __cxa_finalize __cxa_thread_atexit_impl __errno_location free getauxval malloc mmap
 pthread_setcancelstate _r_debug secure_getenv sigfillset syscall memcmp memcpy memset strlen bcmp'
 # What compilers and start files add.
@@ -123,9 +123,7 @@ case_asks_only_libc() # timeout=60
 case_these_are_weak() # timeout=60
 {
     object gcc -O2
-    for name in bindtextdomain _dl_find_object __libc_single_threaded \
-        __cxa_thread_atexit_impl \
-        _r_debug; do
+    for name in bindtextdomain __cxa_thread_atexit_impl _r_debug pthread_setcancelstate; do
         nm -u "$work/fini.o" | grep -qxE " *w $name" || fail "not weak: $name"
     done
 }
@@ -135,6 +133,24 @@ case_needs_only_libc() # timeout=60
 {
     plugin gcc -O2
     same needed "$(readelf -d "$work/plugin.so" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p')" libc.so.6
+}
+
+# A linker asks for the version of each name, of weak ones too, and a libc that lacks one refuses
+# to load the image.
+asks_no_newer_than() {
+    readelf -VW "$1" | sed -n 's/.*Name: GLIBC_\([0-9.]*\) .*/\1/p' | sort -uV >"$work/versions"
+    [ -s "$work/versions" ] || fail "no versions in $1"
+    same "the newest glibc asked for by $1" \
+        "$({ cat "$work/versions"; echo "$2"; } | sort -V | tail -n 1)" "$2"
+}
+
+case_loads_in_old_libcs() # timeout=60
+{
+    for compiler in gcc clang; do
+        plugin $compiler -O2
+        asks_no_newer_than "$work/plugin.so" 2.18
+    done
+    refused 'the newest glibc' asks_no_newer_than "$work/plugin.so" 2.2.5
 }
 
 protocol "$@"

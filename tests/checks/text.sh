@@ -97,7 +97,7 @@ case_readme_example() # timeout=60
     needs_readme
     first_example "$source/README.md" >"$work/example.c"
     [ -s "$work/example.c" ] || fail 'README.md has no example in C'
-    cc "$here/load.c" -o "$work/load"
+    cc "$here/load.c" -o "$work/load" -ldl
     for compiler in gcc clang; do
         "$compiler" -std=c11 -Wall -Wextra -Wpedantic -Werror -fPIC -I"$build/amalgamation" \
             -c "$work/example.c" -o "$work/example.o"

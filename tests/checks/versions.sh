@@ -14,7 +14,7 @@ change() {
 # The other version: hooks are laid out differently, and reasons have other names.
 prepare() {
     cd "$work"
-    cc "$here/load.c" -o load
+    cc "$here/load.c" -o load -ldl
     mkdir one two
     for folder in one two; do
         cp "$build/amalgamation/fini.c" "$build/amalgamation/fini.h" $folder

@@ -12,12 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "host.h"
-
-enum { SECONDS_FOR_CHILD = 1 };
 
 static atomic_bool inside, exiting;
 
@@ -58,22 +55,6 @@ static void stay_in_list(void)
     start(look_at_images);
     while (!atomic_load(&inside))
         host_nap(1);
-}
-
-/* The parent ends as the child did. */
-static void let_child_exit(void)
-{
-    int status;
-    pid_t child = fork();
-    if (child == 0) {
-        alarm(SECONDS_FOR_CHILD);
-        exit(0);
-    }
-    if (child < 0 || waitpid(child, &status, 0) != child)
-        _exit(2);
-    if (WIFSIGNALED(status))
-        raise(WTERMSIG(status));
-    _exit(WEXITSTATUS(status));
 }
 
 static void *rest(void *unused)
@@ -117,6 +98,6 @@ int main(int argc, char **argv)
         crash_in_malloc();
     stay_in_list();
     if (strcmp(argv[2], "fork") == 0)
-        let_child_exit();
+        host_end_as_child(NULL);
     return 0;
 }

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "children.h"
 #include "harness.h"
 
 enum { SECONDS = 10, SECONDS_TO_HANG = 1 };
@@ -84,6 +85,30 @@ static const struct failure failures[] = {
     {"07_openssl_9914_exit", "07-host", MODULES("07"), "exit", DOES_AS_WELL, 3,
      .transcript = "ssl stopped\nmapped\n"},
 
+    {"08_opentelemetry_3295_unload", "08-host", MODULES("08"), "unload", CRASHES, 5,
+     .transcript = "last batch sent\ngone\n"},
+    {"08_opentelemetry_3295_forgets", "08-host", MODULES("08"), "forgets", CRASHES, 5,
+     .transcript = "last batch sent\ngone\n"},
+    {"08_opentelemetry_3295_exit", "08-host", MODULES("08"), "exit", DOES_AS_WELL, 3,
+     .transcript = "mapped\n"},
+    {"08_opentelemetry_3295_exit_linked", "08-host", MODULES("08"), "exit", DOES_AS_WELL, 3,
+     .transcript = "mapped\n", .at_startup = true},
+    {"08_opentelemetry_3295_fork", "08-host", MODULES("08"), "fork", DOES_AS_WELL, 3,
+     .transcript = "mapped\n"},
+
+    {"09_onetbb_977_unload", "09-host", MODULES("09"), "unload", CRASHES, 5,
+     .transcript = "pool gone\ngone\n"},
+    {"09_onetbb_977_exit", "09-host", MODULES("09"), "exit", CRASHES, 20,
+     .transcript = "mapped\n"},
+    {"09_onetbb_977_exit_waits", "09-host", {"09-naive-waits", "09-cured"}, "blocked", HANGS, 2,
+     .transcript = "mapped\n"},
+    {"09_onetbb_977_exit_waits_linked", "09-host", {"09-naive-waits", "09-cured"}, "blocked", HANGS,
+     2, .transcript = "mapped\n", .at_startup = true},
+    {"09_onetbb_977_fork_waits", "09-host", {"09-naive-waits", "09-cured"}, "fork", CRASHES, 5,
+     .transcript = "mapped\n"},
+    {"09_onetbb_977_unload_waits", "09-host", {"09-naive-waits", "09-cured"}, "unload",
+     DOES_AS_WELL, 3, .transcript = "pool gone\ngone\n"},
+
     {"10_wgpu_5084_exit", "10-host", MODULES("10"), "exit", CRASHES, 20,
      .transcript = "finished\ngone\n", .other_transcript = "finished\nmapped\n"},
     {"10_wgpu_5084_unload", "10-host", MODULES("10"), "unload", DOES_AS_WELL, 3,
@@ -112,54 +137,34 @@ static const struct failure failures[] = {
 
 /* ---- one run ------------------------------------------------------------------------------- */
 
-struct outcome {
-    int wait_status;
-    char transcript[4096];
+struct attempt {
+    const struct failure *failure;
+    const char *module;
+    unsigned seconds;
 };
 
 /* The alarm stays set across exec: nothing that hangs outlives its time. */
-__attribute__((noreturn))
-static void become_host(const struct failure *failure, const char *module, unsigned seconds)
+static void become_host(void *arg)
 {
+    const struct attempt *attempt = arg;
+    const struct failure *failure = attempt->failure;
     char host[PATH_MAX], file[PATH_MAX];
     const struct rlimit no_core = {0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
-    snprintf(file, sizeof file, "./%s.so", module);
+    snprintf(file, sizeof file, "./%s.so", attempt->module);
     if (failure->at_startup)
         setenv("LD_PRELOAD", file, 1);
-    alarm(seconds);
+    alarm(attempt->seconds);
     if (chdir(harness_dir()) == 0)
         execl(harness_path(host, failure->host), failure->host, file, failure->ending,
               (char *)NULL);
-    _exit(126);
-}
-
-static void read_transcript(int input, char *text, size_t size)
-{
-    size_t length = 0;
-    ssize_t n;
-    while ((n = read(input, text + length, size - 1 - length)) > 0)
-        length += (size_t)n;
-    text[length] = '\0';
 }
 
 static void run(const struct failure *failure, const char *module, unsigned seconds,
                 struct outcome *ret)
 {
-    int ends[2];
-    require(pipe(ends) == 0);
-    pid_t child = fork();
-    require(child >= 0);
-    if (child == 0) {
-        dup2(ends[1], STDOUT_FILENO);
-        close(ends[0]);
-        close(ends[1]);
-        become_host(failure, module, seconds);
-    }
-    close(ends[1]);
-    read_transcript(ends[0], ret->transcript, sizeof ret->transcript);
-    close(ends[0]);
-    require_eq(waitpid(child, &ret->wait_status, 0), child);
+    struct attempt attempt = {failure, module, seconds};
+    in_child_recorded(become_host, &attempt, ret);
 }
 
 /* ---- how it ended -------------------------------------------------------------------------- */

@@ -5,13 +5,17 @@
 #include "host.h"
 
 #include <dlfcn.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "guest.h"
+
+enum { SECONDS_FOR_CHILD = 1 };
 
 __attribute__((noreturn)) static void give_up(const char *why)
 {
@@ -63,4 +67,22 @@ void host_nap(int milliseconds)
 {
     struct timespec nap = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
     nanosleep(&nap, NULL);
+}
+
+/* The alarm of the parent is not its child's. */
+void host_end_as_child(host_function *first)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(SECONDS_FOR_CHILD);
+        if (first != NULL)
+            first();
+        exit(0);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child)
+        give_up("no child");
+    if (WIFSIGNALED(status))
+        raise(WTERMSIG(status));
+    _exit(WEXITSTATUS(status));
 }

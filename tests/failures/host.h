@@ -23,4 +23,8 @@ host_function *host_find(void *module, const char *name);
 
 void host_nap(int milliseconds);
 
+/* Forks. The child calls `first`, unless it is NULL, and exits; the parent ends as the child did,
+ * without finalizers. */
+__attribute__((noreturn)) void host_end_as_child(host_function *first);
+
 #endif

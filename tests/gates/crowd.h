@@ -5,13 +5,13 @@
 #ifndef CROWD_H
 #define CROWD_H
 
-#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <time.h>
 
+#include "children.h"
 #include "fini.h"
 #include "harness.h"
 
@@ -31,13 +31,6 @@ static inline double seconds(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static inline void nap(long nanoseconds)
-{
-    struct timespec t = {.tv_nsec = nanoseconds};
-    while (nanosleep(&t, &t) != 0 && errno == EINTR)
-        ;
 }
 
 static inline pthread_t start_thread(void *(*run)(void *), void *arg)

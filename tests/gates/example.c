@@ -9,7 +9,7 @@
 
 #include "harness.h"
 
-/* Says its first and its last line, and how it ended. */
+/* Says its first and its last line; the first must not come again. */
 static void run_host(const char *way)
 {
     char host[PATH_MAX], library[PATH_MAX], command[2 * PATH_MAX + 40], line[200], last[200] = "";
@@ -21,6 +21,8 @@ static void run_host(const char *way)
         line[strcspn(line, "\n")] = '\0';
         if (first)
             say("%s", line);
+        else
+            require(strcmp(line, "journal: first") != 0);
         snprintf(last, sizeof last, "%s", line);
     }
     say("%s", last);
@@ -38,7 +40,13 @@ CASE(a_thread_is_blocked_inside,
     run_host("blocked");
 }
 
-CASE(the_library_is_unloaded, .expect = "journal: first\njournal: unload, all given back\n")
+CASE(the_library_is_unloaded,
+     .expect = "journal: first\njournal: " WHERE_UNLOADED("unload", "exit") ", all given back\n")
 {
     run_host("unload");
+}
+
+CASE(a_child_exits_too, .expect = "journal: first\njournal: exit, all given back\n")
+{
+    run_host("fork");
 }

@@ -30,6 +30,7 @@ static void write_lines(unsigned value)
 static struct fini_gate *choose_gate(void)
 {
     struct fini_gate *best = gates;
+    fini_gate_open(best); /* the first use maps the places */
 #ifdef FINI__GATE_INLINE
     uintptr_t self = (uintptr_t)__builtin_thread_pointer();
     for (int n = 0; n < 512; n++)

@@ -108,7 +108,7 @@ static void *closes_and_opens(void *arg)
             change_while_down(g);
         wrong_if(fini_gate_open(&g->gate) != FINI_OK, "the error of open");
         pthread_mutex_unlock(&g->openers);
-        nap(next_random(&seed) % 50000);
+        nap(next_random(&seed) % 50);
     }
     return NULL;
 }
@@ -121,7 +121,7 @@ static void *closes_only(void *arg)
         struct guarded *g = &guarded[next_random(&seed) % GATES];
         int error = fini_gate_close(&g->gate, next_random(&seed) % 200000);
         wrong_if(error != FINI_OK && error != FINI_ETIMEDOUT, "the error of close");
-        nap(next_random(&seed) % 300000);
+        nap(next_random(&seed) % 300);
     }
     return NULL;
 }

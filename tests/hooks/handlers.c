@@ -39,7 +39,10 @@ static void open_named(const char *name)
     require_eq(plugin->add(&hook), FINI_OK);
 }
 
-CASE(unload, .expect = "added: unload\nfile: unload\nunload handler: unload\nclosed\n")
+CASE(unload,
+     .expect = WHERE_UNLOADED("added: unload\nfile: unload\nunload handler: unload\nclosed\n",
+                              "closed\n"),
+     .after = WHERE_UNLOADED(NULL, "added: exit\nfile: exit\nexit handler: exit\n"))
 {
     open_named("handlers.so");
     close_plugin(handle);
@@ -57,8 +60,9 @@ static void close_it(void)
 }
 
 CASE(unload_at_exit,
-     .after = "added: unload at exit\nfile: unload at exit\nexit handler: unload at exit\n"
-              "unload handler: unload at exit\n")
+     .after = WHERE_UNLOADED("added: unload at exit\nfile: unload at exit\n"
+                             "exit handler: unload at exit\nunload handler: unload at exit\n",
+                             "added: exit\nfile: exit\nexit handler: exit\n"))
 {
     require_eq(atexit(close_it), 0);
     open_named("handlers.so");
@@ -73,7 +77,8 @@ CASE(clean_exit,
 
 /* ---- a plugin without them ------------------------------------------------------------------ */
 
-CASE(none_at_unload, .expect = "added: unload\nclosed\n")
+CASE(none_at_unload, .expect = WHERE_UNLOADED("added: unload\nclosed\n", "closed\n"),
+     .after = WHERE_UNLOADED(NULL, "added: exit\n"))
 {
     open_named("plugin.so");
     close_plugin(handle);
@@ -100,8 +105,9 @@ static void exits(void *arg, fini_reason why)
     exit(3);
 }
 
-CASE(exit_from_a_hook_keeps_the_handlers, .ends = true, .status = 3,
-     .expect = "exits: unload\nfile: exit\nexit handler: exit\n")
+CASE(exit_from_a_hook_keeps_the_handlers, .nests_exit = true, .ends = true, .status = 3,
+     .expect = WHERE_UNLOADED("exits: unload\nfile: exit\nexit handler: exit\n",
+                              "done\nexits: exit\nfile: exit\nexit handler: exit\n"))
 {
     open_named("handlers.so");
     require_eq(plugin->remove(&hook), FINI_OK);
@@ -119,14 +125,14 @@ static void exit_in_handlers(void)
 }
 
 /* Each handler is called once, however often exit() is. */
-CASE(exit_from_the_handlers_at_unload, .ends = true, .status = 3,
+CASE(exit_from_the_handlers_at_unload, .unloads = true, .ends = true, .status = 3,
      .expect = "added: unload\nfile: unload\nunload handler: unload\nexit handler: exit\n")
 {
     exit_in_handlers();
     close_plugin(handle);
 }
 
-CASE(exit_from_the_handlers_at_exit, .status = 3,
+CASE(exit_from_the_handlers_at_exit, .nests_exit = true, .status = 3,
      .after = "added: exit\nfile: exit\nexit handler: exit\n")
 {
     exit_in_handlers();

@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+#include "children.h"
 #include "fini.h"
 
 struct plugin {
@@ -43,17 +44,7 @@ void close_plugin(void *handle);
 /* As fini_reason_name; the host has no copy of libfini. */
 const char *reason(fini_reason why);
 
-/* Zeroed, seen by children and parent. */
-void *shared_memory(unsigned long size);
-
-void nap(int microseconds);
-
-/* Runs body in a child and returns its wait status. A child that does not end within the seconds
- * is killed and answered with HUNG. A body that returns ends in exit(0). */
-enum { HUNG = -1 };
-int in_child(void (*body)(void *arg), void *arg, int seconds);
-
-/* The same in a child whose standard error is text afterwards. */
+/* As in_child, in 5 seconds; the child's standard error is text afterwards. */
 int in_child_heard(void (*body)(void *arg), void *arg, char *text, unsigned long size);
 
 #endif

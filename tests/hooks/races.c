@@ -106,7 +106,7 @@ static void *remove_slow(void *arg)
     return NULL;
 }
 
-CASE(remove_waits_at_unload, .expect = "ran: unload\nremoved\n")
+CASE(remove_waits_at_unload, .unloads = true, .expect = "ran: unload\nremoved\n")
 {
     open_slow();
     pthread_t remover = start(remove_slow, NULL);

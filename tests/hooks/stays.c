@@ -26,7 +26,7 @@ static void open_and_exit(void *name)
 
 static char naive_plugin[] = "stays_naive.so", cured_plugin[] = "stays_cured.so";
 
-CASE(naive_crashes, .expect = "plugin: no idea\nclosing: 0\n")
+CASE(naive_crashes, .unloads = true, .expect = "plugin: no idea\nclosing: 0\n")
 {
     int status = in_child(open_and_exit, naive_plugin, 5);
     require(status != HUNG && WIFSIGNALED(status));

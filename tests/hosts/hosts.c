@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "children.h"
 #include "harness.h"
 
 enum { RUNS = 20, TIME_LIMIT = 5, NOT_INSTALLED = 127, ARGS_MAX = 8 };
@@ -55,9 +56,9 @@ static const struct ending endings[] = {
 
 /* ---- one run ------------------------------------------------------------------------------- */
 
-struct outcome {
-    int wait_status;
-    char transcript[4096];
+struct attempt {
+    const struct ending *ending;
+    const char *guest;
 };
 
 static char *with_guest(const char *arg, const char *guest)
@@ -84,9 +85,11 @@ static int input_with(const char *text)
 }
 
 /* The alarm stays set across exec: nothing that hangs outlives its time. */
-__attribute__((noreturn))
-static void become_host(const struct ending *ending, const char *guest, int output)
+static void become_host(void *arg)
 {
+    const struct attempt *attempt = arg;
+    const struct ending *ending = attempt->ending;
+    const char *guest = attempt->guest;
     char window[PATH_MAX];
     char *args[ARGS_MAX + 1] = {NULL};
     for (int i = 0; i < ARGS_MAX && ending->args[i] != NULL; i++)
@@ -96,36 +99,17 @@ static void become_host(const struct ending *ending, const char *guest, int outp
     unsetenv("LUA_INIT");
     unsetenv("LUA_INIT_5_4");
     dup2(input_with(with_guest(ending->input != NULL ? ending->input : "", guest)), STDIN_FILENO);
-    dup2(output, STDOUT_FILENO);
     alarm(TIME_LIMIT);
     if (chdir(harness_dir()) == 0)
         execvp(args[0], args);
-    _exit(errno == ENOENT ? NOT_INSTALLED : 126);
-}
-
-static void read_transcript(int input, char *text, size_t size)
-{
-    size_t length = 0;
-    ssize_t n;
-    while ((n = read(input, text + length, size - 1 - length)) > 0)
-        length += (size_t)n;
-    text[length] = '\0';
+    if (errno == ENOENT)
+        _exit(NOT_INSTALLED);
 }
 
 static void run(const struct ending *ending, const char *guest, struct outcome *ret)
 {
-    int ends[2];
-    require(pipe(ends) == 0);
-    pid_t child = fork();
-    require(child >= 0);
-    if (child == 0) {
-        close(ends[0]);
-        become_host(ending, guest, ends[1]);
-    }
-    close(ends[1]);
-    read_transcript(ends[0], ret->transcript, sizeof ret->transcript);
-    close(ends[0]);
-    require_eq(waitpid(child, &ret->wait_status, 0), child);
+    struct attempt attempt = {ending, guest};
+    in_child_recorded(become_host, &attempt, ret);
 }
 
 /* ---- twenty runs --------------------------------------------------------------------------- */

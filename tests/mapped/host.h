@@ -9,6 +9,7 @@
 
 #include <limits.h>
 
+#include "children.h"
 #include "member.h"
 
 struct image {
@@ -28,6 +29,14 @@ void close_image(struct image *image);
 /* The file is in /proc/self/maps, deleted or not. */
 bool is_mapped(const struct image *image);
 
+/* What follows from a system on which nothing is ever unloaded: traits, and the generation of a
+ * library that has been opened again. */
+#define TRAITS(own) ((own) | WHERE_UNLOADED(0, FINI_NEVER_UNLOADS))
+#define GENERATION(loads) WHERE_UNLOADED(loads, 1)
+
+/* It has been closed; and there it must have been unloaded, if anything ever is. */
+void require_unmapped(const struct image *image);
+
 /* Aborts the case unless the image has gone, for that reason, in that thread (0: any). */
 void require_gone(const struct image *image, fini_reason why, int thread);
 /* ... unless it is there, and has not been finalized. */
@@ -36,16 +45,6 @@ void require_stays(const struct image *image);
 /* Runs fn in a new thread, until its end. */
 void in_thread(void *(*fn)(void *), void *arg);
 int thread_number(void);
-
-/* Zeroed, seen by children and parent. */
-void *shared_memory(unsigned long size);
-void nap(int microseconds);
-
-/* Runs body in a child and returns its wait status; HUNG if it had to be killed. */
-enum { HUNG = -1 };
-int in_child(void (*body)(void *arg), void *arg, int seconds);
-/* The same, and the child must end with status 0. */
-void in_sound_child(void (*body)(void *arg), void *arg);
 
 /* A new folder, removed with all that is in it when the process ends. */
 const char *stage(void);

@@ -28,7 +28,7 @@ CASE(opened_by_a_startup_constructor)
     image.m = dlsym(image.handle, "member");
     image.ending = shared_memory(sizeof *image.ending);
     image.m->tell(image.ending);
-    require_eq(image.m->traits(), 0);
+    require_eq(image.m->traits(), TRAITS(0));
     require_eq(image.m->hold(&hold), FINI_OK);
     close_image(&image);
     require_stays(&image);

@@ -25,9 +25,9 @@ static void speak_at_the_end(void)
 CASE(traits, .after = "member: exit\n")
 {
     find_member();
-    require_eq(m->traits(), FINI_AT_STARTUP);
+    require_eq(m->traits(), TRAITS(FINI_AT_STARTUP));
     require_eq(m->pin(), FINI_OK);
-    require_eq(m->traits(), FINI_AT_STARTUP | FINI_PINNED);
+    require_eq(m->traits(), TRAITS(FINI_AT_STARTUP | FINI_PINNED));
     require_eq(m->generation(), 1);
     m->in_hook(speak_at_the_end);
 }

@@ -21,7 +21,7 @@ static struct fini_hold hold, second_hold;
 static void open_member(void)
 {
     open_image(&image, "member.so");
-    require_eq(image.m->traits(), 0);
+    require_eq(image.m->traits(), TRAITS(0));
 }
 
 /* ---- the main thread ------------------------------------------------------------------------- */
@@ -39,10 +39,10 @@ static void pin_and_close(void)
 {
     require_eq(image.m->pin(), FINI_OK);
     require_eq(image.m->pin(), FINI_OK);
-    require_eq(image.m->traits(), FINI_PINNED);
+    require_eq(image.m->traits(), TRAITS(FINI_PINNED));
     close_image(&image);
     require_stays(&image);
-    require_eq(image.m->traits(), FINI_PINNED);
+    require_eq(image.m->traits(), TRAITS(FINI_PINNED));
 }
 
 CASE(pinned)
@@ -119,7 +119,7 @@ static struct visit watch;
 static void *look_when_main_has_ended(void *arg)
 {
     const int *main_thread = arg;
-    for (int n = 0; n < 5000 && is_mapped(&image); n++)
+    for (int n = 0; n < WHERE_UNLOADED(5000, 50) && is_mapped(&image); n++)
         nap(1000);
     require_gone(&image, FINI_UNLOAD, *main_thread);
     say("gone");
@@ -296,7 +296,7 @@ CASE(one_thread_after_another)
 {
     for (int n = 0; n < 50; n++) {
         open_member();
-        require_eq(image.m->generation(), n + 1);
+        require_eq(image.m->generation(), GENERATION(n + 1));
         in_thread(hold_close_release, NULL);
         require_gone(&image, FINI_UNLOAD, worker);
     }
@@ -376,7 +376,7 @@ CASE(pinned_in_a_constructor)
 {
     setenv("MAPPED_CONSTRUCTOR", "pin", 1);
     open_image(&image, "member.so");
-    require_eq(image.m->traits(), FINI_PINNED);
+    require_eq(image.m->traits(), TRAITS(FINI_PINNED));
     close_image(&image);
     require_stays(&image);
 }
@@ -421,7 +421,7 @@ CASE(all_of_it_in_the_first_constructor, .expect =
      "generation 1, keep: success, release: success\n")
 {
     in_thread(open_early, NULL);
-    require(!is_mapped(&image));
+    require_unmapped(&image);
 }
 
 /* ---- too late -------------------------------------------------------------------------------- */
@@ -442,7 +442,7 @@ static void try_all(void)
     "hold for thread: too late: finalization has begun\n"               \
     "release: not there\n"
 
-CASE(too_late_in_a_hook, .expect = ALL_TOO_LATE)
+CASE(too_late_in_a_hook, .unloads = true, .expect = ALL_TOO_LATE)
 {
     open_member();
     image.m->in_hook(try_all);
@@ -456,7 +456,7 @@ CASE(too_late_in_a_hook_at_exit, .after = ALL_TOO_LATE)
     image.m->in_hook(try_all);
 }
 
-CASE(too_late_in_an_exit_handler_at_unload, .expect = ALL_TOO_LATE)
+CASE(too_late_in_an_exit_handler_at_unload, .unloads = true, .expect = ALL_TOO_LATE)
 {
     open_member();
     image.m->in_exit_handler(try_all);
@@ -473,12 +473,12 @@ static void try_in_destructor(const char *name)
     require_gone(&image, FINI_UNLOAD, thread_number());
 }
 
-CASE(too_late_in_a_destructor, .expect = ALL_TOO_LATE)
+CASE(too_late_in_a_destructor, .unloads = true, .expect = ALL_TOO_LATE)
 {
     try_in_destructor("fini-last.so");
 }
 
-CASE(too_late_in_a_destructor_before_libfini, .expect = ALL_TOO_LATE)
+CASE(too_late_in_a_destructor_before_libfini, .unloads = true, .expect = ALL_TOO_LATE)
 {
     try_in_destructor("fini-first.so");
 }
@@ -527,7 +527,7 @@ static void close_under_threads(int hold_kind, int signal)
     }
 }
 
-CASE(naive_thread_crashes, .slow = true)
+CASE(naive_thread_crashes, .unloads = true, .slow = true)
 {
     close_under_threads(HOLD_NOTHING, SIGSEGV);
 }
@@ -537,7 +537,7 @@ CASE(held_thread_goes_on, .slow = true)
     close_under_threads(HOLD_FOR_THREAD, 0);
 }
 
-CASE(cancelled_inside)
+CASE(cancelled_inside, .unloads = true)
 {
     static struct visit v = {.hold = HOLD_FOR_THREAD};
     pthread_t thread;
@@ -565,7 +565,7 @@ static void release_in_child(void *arg)
     require_eq(image.ending->count, 1);
 }
 
-CASE(holds_of_a_child_are_its_own)
+CASE(holds_of_a_child_are_its_own, .unloads = true)
 {
     open_member();
     require_eq(image.m->hold(&hold), FINI_OK);
@@ -597,7 +597,7 @@ static void *fork_with_a_reference(void *arg)
     return NULL;
 }
 
-CASE(references_of_a_thread_that_forks)
+CASE(references_of_a_thread_that_forks, .unloads = true)
 {
     open_member();
     in_thread(fork_with_a_reference, NULL);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "harness.h"
 #include "host.h"
@@ -48,6 +49,45 @@ static void find_images(void)
         open_one(n, &handle);
 }
 
+/* ---- the first loads ------------------------------------------------------------------------- */
+
+static pthread_barrier_t together;
+static const struct member *loaded[2];
+
+static void *load_one(void *arg)
+{
+    void *handle;
+    int which = *(int *)arg;
+    pthread_barrier_wait(&together);
+    loaded[which] = open_one(which, &handle);
+    return NULL;
+}
+
+/* Some loaders hold no lock while they call constructors. */
+static void load_at_once(void *arg)
+{
+    static int which[] = {0, 1};
+    pthread_t threads[2];
+    char byte;
+    size_t size = 1;
+    pthread_barrier_init(&together, NULL, 2);
+    for (int n = 0; n < 2; n++)
+        require_eq(pthread_create(&threads[n], NULL, load_one, &which[n]), 0);
+    for (int n = 0; n < 2; n++)
+        require_eq(pthread_join(threads[n], NULL), 0);
+    require_eq(loaded[0]->keep_put("name", "x", 1), FINI_OK);
+    require_eq(loaded[1]->keep_get("name", &byte, &size), FINI_OK);
+    _exit(arg != NULL);
+}
+
+/* Whichever comes first, they share what all images of a process share. */
+CASE(first_loads_at_once, .slow = true, .timeout = 60)
+{
+    find_images();
+    for (int n = 0; n < STRESS_ROUNDS && LOADERS > 0; n++)
+        in_sound_child(load_at_once, NULL);
+}
+
 /* ---- holds ----------------------------------------------------------------------------------- */
 
 /* The handle protects the call of hold; the hold what comes after dlclose. */
@@ -74,7 +114,8 @@ static void *load_and_unload(void *arg)
 {
     while (!atomic_load(&stop)) {
         void *handle;
-        require_eq(open_one(*(int *)arg, &handle)->traits() & ~(unsigned)FINI_PINNED, 0);
+        require_eq(open_one(*(int *)arg, &handle)->traits() & ~(unsigned)FINI_PINNED,
+                   TRAITS(0));
         require_eq(dlclose(handle), 0);
     }
     return NULL;
@@ -108,8 +149,8 @@ static void require_none_mapped(void)
 {
     struct image image;
     for (int n = 0; n < LOADERS; n++) {
-        snprintf(image.path, sizeof image.path, "%s", paths[n]);
-        require(!is_mapped(&image));
+        memcpy(image.path, paths[n], sizeof image.path);
+        require_unmapped(&image);
     }
 }
 
@@ -155,7 +196,7 @@ static void *pin(void *arg)
 {
     (void)arg;
     require_eq(shared_member->pin(), FINI_OK);
-    require_eq(shared_member->traits(), FINI_PINNED);
+    require_eq(shared_member->traits(), TRAITS(FINI_PINNED));
     return NULL;
 }
 
@@ -166,7 +207,7 @@ CASE(pins_of_many)
     shared_member = open_one(0, &handle);
     run_threads(pin, 5);
     require_eq(dlclose(handle), 0);
-    require_eq(shared_member->traits(), FINI_PINNED);
+    require_eq(shared_member->traits(), TRAITS(FINI_PINNED));
 }
 
 /* ---- keepsakes ------------------------------------------------------------------------------- */

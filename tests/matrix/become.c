@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * become.c - how a case turns into the host program of its variant (VARIANT).
+ * become.c - how a case turns into the host program of its variant (VARIANT); MATRIX_EMULATOR, with
+ * the system below MATRIX_ROOT, runs it where it is for another processor.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,18 @@ static void preload_of_variant(const char *library)
     matrix_preload(name);
 }
 
+#ifdef MATRIX_EMULATOR
+/* What is to be preloaded is not for the emulator itself. */
+static void become_emulated(const char *program, const char *path)
+{
+    static char preload[sizeof preloads + 16];
+    snprintf(preload, sizeof preload, "LD_PRELOAD=%s", preloads);
+    unsetenv("LD_PRELOAD");
+    execlp(MATRIX_EMULATOR, MATRIX_EMULATOR, "-L", MATRIX_ROOT, "-0", program,
+           "-E", preloads[0] ? preload : "MATRIX_PRELOADS=none", path, (char *)NULL);
+}
+#endif
+
 void matrix_become(const char *program, const char *in, const char *out, const char *preload,
                    const char *preload_too)
 {
@@ -41,7 +54,11 @@ void matrix_become(const char *program, const char *in, const char *out, const c
     setenv("TSAN_OPTIONS", "report_signal_unsafe=0", 1);
     preload_of_variant(preload);
     preload_of_variant(preload_too);
-    execl(harness_path(path, name), program, (char *)NULL);
+    harness_path(path, name);
+#ifdef MATRIX_EMULATOR
+    become_emulated(program, path);
+#endif
+    execl(path, program, (char *)NULL);
     say("cannot run %s", path);
     _exit(99);
 }

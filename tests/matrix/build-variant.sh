@@ -13,14 +13,15 @@
 #   cxxflags  of the plugin, besides cflags      linked     no: without the linked-in programs
 #   lang      of the plugin: c or c++            archive    libfini.a to take instead of fini.c
 #   hostmore  one more source file of each host  hostlink   what the linker gets for the hosts
-#   strip     a command to strip the plugin
+#   strip     a command to strip the plugin      staticpie  no: without that one of them
 #   order     fini-first: libfini stands before the plugin when they are linked
+#   carried   a folder to take the plugin from, built
 set -eu
 
 stamp=$1 source=$2 amalgamation=$3
 shift 3
-cc=cc cflags=-O2 cxxflags= ldflags= finiflags= lang=c archive= strip= order=
-hostcc= hostflags=-O1 hostmore= hostlink= linked=yes
+cc=cc cflags=-O2 cxxflags= ldflags= finiflags= lang=c archive= strip= order= carried=
+hostcc= hostflags=-O1 hostmore= hostlink= linked=yes staticpie=yes
 for setting; do
     name=${setting%%=*}
     eval "$name=\${setting#*=}"
@@ -44,18 +45,26 @@ ordered() { if [ "$order" ]; then echo "$libfini $1"; else echo "$1 $libfini"; f
 host() { ${hostcc:-$cc} $warnings $include -std=gnu11 $hostflags "$@"; }
 
 # The plugin.
-plugin -fPIC -c "$source/plugin.c" -o "$dir/plugin.o"
-if [ "$archive" ]; then
-    libfini=$archive
-else
-    libfini=$dir/fini.o
-    fini -fPIC -c "$amalgamation/fini.c" -o "$libfini"
-fi
+build_plugin() {
+    plugin -fPIC -c "$source/plugin.c" -o "$dir/plugin.o"
+    if [ "$archive" ]; then
+        libfini=$archive
+    else
+        libfini=$dir/fini.o
+        fini -fPIC -c "$amalgamation/fini.c" -o "$libfini"
+    fi
+    link_plugin $(ordered "$dir/plugin.o") -Wl,-soname,plugin.so -o "$dir/plugin.so"
+    link_plugin $(ordered "$dir/plugin.o") -Wl,-soname,kept.so \
+        -Wl,--no-as-needed "$dir/keeper.so" -Wl,-rpath,"\$ORIGIN" -o "$dir/kept.so"
+    link_plugin -Wl,-u,fini_why "$libfini" -Wl,-soname,silent.so -o "$dir/silent.so"
+}
+
 library "$source/keeper.c" -Wl,-soname,keeper.so -o "$dir/keeper.so"
-link_plugin $(ordered "$dir/plugin.o") -Wl,-soname,plugin.so -o "$dir/plugin.so"
-link_plugin $(ordered "$dir/plugin.o") -Wl,-soname,kept.so \
-    -Wl,--no-as-needed "$dir/keeper.so" -Wl,-rpath,"\$ORIGIN" -o "$dir/kept.so"
-link_plugin -Wl,-u,fini_why "$libfini" -Wl,-soname,silent.so -o "$dir/silent.so"
+if [ "$carried" ]; then
+    cp "$carried/plugin.so" "$carried/kept.so" "$carried/silent.so" "$dir"
+else
+    build_plugin
+fi
 if [ "$strip" ]; then
     $strip "$dir/plugin.so" "$dir/kept.so"
 fi
@@ -80,8 +89,8 @@ for unit in host ways-exit ways-in ways-loader; do
     host -fPIE -c "$source/$unit.c" -o "$dir/$unit.o"
     objects="$objects $dir/$unit.o"
 done
-host -pie -rdynamic $objects -pthread $hostlink -o "$dir/host"
-host -pie -rdynamic $objects -pthread $hostlink -Wl,--no-as-needed "$dir/plugin.so" \
+host -pie -rdynamic $objects -pthread -ldl $hostlink -o "$dir/host"
+host -pie -rdynamic $objects -pthread -ldl $hostlink -Wl,--no-as-needed "$dir/plugin.so" \
     -Wl,-rpath,"\$ORIGIN" -o "$dir/host-startup"
 
 # The hosts that it is linked into.
@@ -90,7 +99,9 @@ if [ "$linked" = yes ]; then
     host -fPIE -c "$source/ways-linked.c" -o "$dir/ways-linked.o"
     objects="$dir/host.o $dir/ways-exit.o $dir/ways-linked.o $(ordered "$dir/plugin.o")"
     link_host -pie $objects -o "$dir/linked"
-    link_host -static-pie $objects -o "$dir/linked-static-pie"
+    if [ "$staticpie" = yes ]; then
+        link_host -static-pie $objects -o "$dir/linked-static-pie"
+    fi
     plugin -fno-pie -c "$source/plugin.c" -o "$dir/plugin-nopie.o"
     objects="$dir/host-nopie.o $dir/ways-exit.o $dir/ways-linked.o"
     objects="$objects $(ordered "$dir/plugin-nopie.o")"

@@ -43,11 +43,14 @@ bool is_mapped(void)
     return strstr(read_maps(), image.name) != NULL;
 }
 
-/* What unloads only at the next opportunity gets one; threads inside it get time to fall. */
+/* What unloads only at the next opportunity gets one; threads inside it get time to fall. Some
+ * libcs write nothing, too. */
 static ssize_t look_at_end(void *cookie, const char *text, size_t size)
 {
     (void)cookie;
     (void)text;
+    if (size == 0)
+        return 0;
     sweep();
     if (spinning)
         usleep(3000);

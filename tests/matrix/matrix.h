@@ -5,6 +5,8 @@
 #ifndef MATRIX_MATRIX_H
 #define MATRIX_MATRIX_H
 
+#include <stdbool.h>
+
 /* Which pairs a condition leaves out. What is expected of the others is the same as without it. */
 enum {
     CONDITION_LOADER = 1,    /* of the loader: without effect in a static program */
@@ -27,6 +29,15 @@ extern const struct matrix_condition matrix_conditions[];
 
 /* One more library to preload, last, from the program's folder. */
 void matrix_preload(const char *path);
+
+/* What a judge has to know of a pair (MATRIX_JUDGED; tests/systems). */
+struct matrix_truth {
+    bool unmapped;    /* the plugin's last end is that it goes */
+    int signal;       /* that the process ends by; 0: none */
+    unsigned ends;    /* how often the plugin is finalized, in the process or a child */
+    bool plainly;     /* opened and closed in main, with nothing else */
+};
+void matrix_judge(void (*become)(void *pair), const void *pair, struct matrix_truth truth);
 
 /* Becomes the variant's host program. Two libraries to preload; each may be NULL. */
 void matrix_become(const char *program, const char *in, const char *out, const char *preload,

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "children.h"
 #include "harness.h"
 #include "matrix.h"
 
@@ -45,40 +46,11 @@ static const struct race races[] = {
 
 /* ---- one run --------------------------------------------------------------------------------- */
 
-struct run {
-    char text[4096];
-    int status;
-};
-
-static void become_host(const struct race *race, int out)
+static void become_host(void *arg)
 {
-    dup2(out, STDOUT_FILENO);
+    const struct race *race = arg;
     alarm(SECONDS_MOST);
     matrix_become(race->program, race->in, race->out, race->preload, NULL);
-}
-
-static void read_all(int fd, char *text, size_t size)
-{
-    ssize_t n;
-    while (size > 1 && (n = read(fd, text, size - 1)) > 0) {
-        text += n;
-        size -= (size_t)n;
-    }
-    *text = '\0';
-}
-
-static void run_once(const struct race *race, struct run *run)
-{
-    int ends[2];
-    pid_t child;
-    require(pipe(ends) == 0);
-    child = fork();
-    if (child == 0)
-        become_host(race, ends[1]);
-    close(ends[1]);
-    read_all(ends[0], run->text, sizeof run->text);
-    close(ends[0]);
-    require(waitpid(child, &run->status, 0) == child);
 }
 
 /* ---- the rules ------------------------------------------------------------------------------- */
@@ -136,12 +108,12 @@ static bool incomplete(const struct race *race, const char *text)
     return through && count(text, "hook: exit") != 3;
 }
 
-static const char *broken_rule(const struct race *race, const struct run *run)
+static const char *broken_rule(const struct race *race, const struct outcome *run)
 {
-    const char *text = last_life(run->text);
-    if (WIFSIGNALED(run->status))
-        return WTERMSIG(run->status) == SIGALRM ? "hangs" : "dies of a signal";
-    if (WEXITSTATUS(run->status) != 0)
+    const char *text = last_life(run->transcript);
+    if (WIFSIGNALED(run->wait_status))
+        return WTERMSIG(run->wait_status) == SIGALRM ? "hangs" : "dies of a signal";
+    if (WEXITSTATUS(run->wait_status) != 0)
         return "wrong status";
     if (twice(text))
         return "something runs twice";
@@ -158,13 +130,13 @@ static const char *broken_rule(const struct race *race, const struct run *run)
 
 static void run_race(const void *data)
 {
-    const struct race *race = data;
-    struct run run;
+    struct race race = *(const struct race *)data;
+    struct outcome run;
     for (int n = 0; n < RUNS; n++) {
-        run_once(race, &run);
-        const char *rule = broken_rule(race, &run);
+        in_child_recorded(become_host, &race, &run);
+        const char *rule = broken_rule(&race, &run);
         if (rule)
-            say("run %d %s, status %x:\n%s", n, rule, (unsigned)run.status, run.text);
+            say("run %d %s, status %x:\n%s", n, rule, (unsigned)run.wait_status, run.transcript);
     }
 }
 

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "host.h"
 
@@ -17,8 +18,7 @@ const char image_file[] = "/plugin.so";
 static char *beside(const char *name)
 {
     static __thread char path[PATH_MAX];
-    ssize_t n = readlink("/proc/thread-self/exe", path, sizeof path - 64);
-    path[n > 0 ? n : 0] = '\0';
+    strcpy(path, (const char *)getauxval(AT_EXECFN));
     strcpy(strrchr(path, '/') + 1, name);
     return path;
 }
@@ -77,10 +77,12 @@ static void open_dependent(void)
     opened(dlopen(beside("needs.so"), RTLD_NOW));
 }
 
+#ifdef LM_ID_NEWLM
 static void open_in_namespace(void)
 {
     opened(dlmopen(LM_ID_NEWLM, beside("plugin.so"), RTLD_NOW));
 }
+#endif
 
 static void open_twice(void)
 {
@@ -159,7 +161,9 @@ const struct way_in ways_in[] = {
     {"dlopen-constructor", IN_CONSTRUCTOR, open_it},
     {"dlopen-atexit", IN_ATEXIT, open_it},
     {"dependency", IN_MAIN, open_dependent},
+#ifdef LM_ID_NEWLM
     {"dlmopen", IN_MAIN, open_in_namespace},
+#endif
     {"twice", IN_MAIN, open_twice},
     {"twice-one-kept", IN_MAIN, open_twice_keep_one},
     {"reload", IN_MAIN, open_again},

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/wait.h>
 
 #include "host.h"
@@ -46,8 +47,7 @@ static void *open_caller(void)
 {
     void *caller;
     char path[PATH_MAX];
-    ssize_t n = readlink("/proc/thread-self/exe", path, sizeof path - 64);
-    path[n > 0 ? n : 0] = '\0';
+    strcpy(path, (const char *)getauxval(AT_EXECFN));
     strcpy(strrchr(path, '/') + 1, "caller.so");
     caller = dlopen(path, RTLD_NOW);
     if (!caller)
@@ -114,11 +114,15 @@ static void close_on_exit_handler(int status, void *arg)
     close_handler();
 }
 
+/* Not every libc has it. */
+extern int on_exit(void (*handler)(int status, void *arg), void *arg) __attribute__((weak));
+
 /* Unlike those of atexit, such handlers are not run with the program's own finalizers, but keep
  * their place: after the loader's, if they are older. */
 static void add_close_on_exit(void)
 {
-    on_exit(close_on_exit_handler, NULL);
+    if (!on_exit || on_exit(close_on_exit_handler, NULL) != 0)
+        line("no on_exit");
 }
 
 static void close_in_thread_handler(void)

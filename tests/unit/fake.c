@@ -4,6 +4,7 @@
  * whoever promises to keep it has to.
  */
 #include "fake.h"
+#include "harness.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -75,10 +76,18 @@ void fake_exit(void)
     longjmp(end_of_process, 1);
 }
 
+/* What comes next finds it out. */
+void fake_kill_others(void)
+{
+    fake.process++;
+    fake.killed = true;
+}
+
 void fake_fork(void)
 {
     fake.process++;
     fake.forker = fake.thread;
+    fake.threads = 0;
     fini_why(); /* the first who takes the lock in a child cleans up */
 }
 
@@ -124,11 +133,6 @@ bool fini__platform_can_be_early(void)
 {
     errno = ERANGE;
     return true;
-}
-
-bool fini__platform_is_forker(void)
-{
-    return !fake.not_forker;
 }
 
 void fini__platform_early_exit(void)
@@ -256,13 +260,17 @@ void *fini__platform_shared(void)
     return fake.dead & FAKE_SHARED ? NULL : memory;
 }
 
+enum { PAGE = 4096 };
+
 void *fini__platform_map(size_t size)
 {
     note("map");
     if (fake.dead & FAKE_MAP)
         return NULL;
     fake.maps++;
-    return calloc(1, size);
+    size = (size + PAGE - 1) / PAGE * PAGE;
+    void *pages = aligned_alloc(PAGE, size);
+    return pages ? memset(pages, 0, size) : NULL;
 }
 
 void fini__platform_unmap(void *pages, size_t size)
@@ -353,10 +361,56 @@ const _Atomic uintptr_t *fini__platform_process_place(void)
     return fake.dead & FAKE_LIGHT_FENCES ? NULL : &fake.process;
 }
 
-bool fini__platform_forked_here(void)
+bool fini__platform_threads_killed(void)
+{
+    return fake.killed;
+}
+
+bool fini__platform_is_forker(void)
 {
     errno = ERANGE;
     return fake.thread == fake.forker;
+}
+
+int fini__platform_thread_start(void (*run)(void *arg), void *arg, const char *name, void **ret)
+{
+    note("thread_start");
+    if (fake.thread_refuses)
+        return fake.thread_refuses;
+    if (fake.on_start)
+        fake.on_start();
+    fake.worker = (struct fake_thread){.run = run, .arg = arg};
+    append(fake.worker.name, sizeof fake.worker.name, name, strlen(name));
+    fake.threads++;
+    *ret = &fake.worker;
+    return FINI_OK;
+}
+
+bool fini__platform_thread_is_over(void *thread, bool out_is_enough)
+{
+    errno = ERANGE;
+    if (fake.on_join)
+        fake.on_join(fake.joins);
+    fake.joins++;
+    struct fake_thread *t = thread;
+    if (!t->ended && !(out_is_enough && t->out))
+        return false;
+    note(t->ended ? "thread_ended" : "thread_out");
+    fake.threads--;
+    return true;
+}
+
+void fini__platform_thread_dismiss(void *thread)
+{
+    (void)thread;
+    note("thread_dismissed");
+    fake.threads--;
+}
+
+void fini__platform_thread_forget(void *thread)
+{
+    require(thread == &fake.worker);
+    note("thread_forgotten");
 }
 
 int64_t fini__platform_deadline(int64_t timeout)
@@ -368,7 +422,7 @@ int64_t fini__platform_deadline(int64_t timeout)
 bool fini__platform_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline)
 {
     errno = ETIMEDOUT;
-    if (deadline == 0 || (deadline > 0 && fake.now >= deadline))
+    if (fake.killed || deadline == 0 || (deadline > 0 && fake.now >= deadline))
         return false;
     fake.now++;
     unsigned round = fake.waits++;

@@ -27,7 +27,6 @@ struct fake {
     bool alone;
     _Atomic uintptr_t process;
     bool exiting, clean_exit, trace;
-    bool not_forker; /* in a child: a thread that was started there */
     unsigned dead;
     const char *image_name, *library_name;
     unsigned traits;
@@ -37,6 +36,17 @@ struct fake {
     int values_refuse;       /* what values_open and values_set answer, if not FINI_OK */
     void *value[8];          /* of threads 0 to 7 */
     void (*value_ends)(void *value); /* NULL: not open */
+    int thread_refuses;      /* what thread_start answers, if not FINI_OK */
+    unsigned threads;        /* that have been started, are not over, and are not dismissed */
+    struct fake_thread {     /* the newest one */
+        void (*run)(void *arg);
+        void *arg;
+        char name[16];
+        bool ended, out;     /* what thread_is_over looks at */
+    } worker;
+    unsigned joins;          /* how often somebody has asked whether it is over */
+    void (*on_start)(void);  /* what comes in between, in the thread that starts another */
+    void (*on_join)(unsigned round); /* what the thread does when somebody waits for its end */
     void (*on_refer)(void);   /* what other threads do meanwhile... */
     void (*on_unrefer)(void); /* ... and during unrefer_later */
     void (*on_pause)(unsigned round);  /* what other threads do while this one waits */
@@ -44,6 +54,7 @@ struct fake {
     void (*on_unload)(void);
     void (*on_fence)(void);            /* what other threads do just before and... */
     void (*on_wait)(unsigned round);   /* ... while this one waits for them */
+    bool killed;                       /* exit() has left only this thread */
     uintptr_t forker;                  /* the thread that forked last */
     int64_t now;                       /* each wait takes 1 */
     /* What libfini did: */
@@ -76,5 +87,8 @@ void fake_thread_ends(uintptr_t thread);
 
 /* A child of this thread, which goes on as the child. */
 void fake_fork(void);
+
+/* exit() has killed all threads but this one. */
+void fake_kill_others(void);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The plugin of fault injection: one hook for each moment. Decides nothing.
+ * The plugin of fault injection: one hook for each moment, a worker and its value. Decides nothing.
  */
 #include "fini.h"
 #include "inject.h"
@@ -17,6 +17,22 @@ static void runs(void *arg, fini_reason why)
 
 FINI_HOOK(runs, (void *)&names[HOOK_FILE], FINI_ALWAYS);
 
+/* Where they cannot be had, the hooks are due all the same. */
+static struct fini_worker worker;
+static struct fini_local value;
+
+static void work(struct fini_worker *w, void *arg)
+{
+    fini_local_set(&value, arg);
+    while (fini_worker_wait(w, -1) != FINI_OK)
+        ;
+}
+
+static void value_ends(void *arg, fini_reason why)
+{
+    (void)arg, (void)why;
+}
+
 void plugin_add(void)
 {
     static const unsigned when[INJECT_HOOKS] = {0, FINI_ALWAYS, FINI_ON_UNLOAD, FINI_ON_EXIT,
@@ -29,4 +45,6 @@ void plugin_add(void)
         if (fini_add(&hooks[n]) != FINI_OK)
             inject_hook_runs((enum inject_hook)n, -2);
     }
+    fini_local_init(&value, value_ends);
+    fini_worker_start(&worker, work, &value);
 }

@@ -12,6 +12,7 @@ void inside_reset(void)
     memset(&settings, 0, sizeof settings);
     memset(&ending, 0, sizeof ending);
     memset(&locals, 0, sizeof locals);
+    memset(&workers, 0, sizeof workers);
     memset(&holds_lock, 0, sizeof holds_lock);
     atomic_store(&pinned, false);
     generation = 0;
@@ -19,10 +20,11 @@ void inside_reset(void)
     hooks.file = &hooks.first;
     hooks.lock.process = FINI_LOCK_UNUSED;
     hooks.lock.forked = forget_other_threads;
-    memset(fini__gate_slots, 0, sizeof fini__gate_slots);
-    memset(far_slots, 0, sizeof far_slots);
+    if (places())
+        memset(places(), 0, sizeof *places());
     memset(&gates, 0, sizeof gates);
-    fini__gate_shared = (struct fini__gate_shared){&no_process, 0};
+    fini__gate_shared.process = &no_process;
+    fini__gate_shared.closers = 0;
     memset(&fork_lock, 0, sizeof fork_lock);
     loaded_in = 1; /* the first process of fake.h */
 }
@@ -40,6 +42,11 @@ struct fini__lock *inside_holds_lock(void)
 struct fini__lock *inside_locals_lock(void)
 {
     return &locals.lock;
+}
+
+struct fini__lock *inside_workers_lock(void)
+{
+    return &workers.lock;
 }
 
 bool inside_whole(void)
@@ -63,4 +70,23 @@ unsigned inside_runs_of_others(void)
         if (hooks.lane[n].thread != fini__platform_thread())
             count += hooks.lane[n].runs != NULL;
     return count;
+}
+
+bool inside_has_places(void)
+{
+    return places() != NULL;
+}
+
+void inside_forget_places(void)
+{
+    int saved = errno;
+    if (places())
+        fini__platform_unmap(places(), sizeof *places());
+    fini__gate_shared.slots = NULL;
+    errno = saved;
+}
+
+void inside_last_destructor(void)
+{
+    unmap_places();
 }

@@ -14,10 +14,14 @@ void inside_reset(void);
 struct fini__lock *inside_lock(void);
 struct fini__lock *inside_holds_lock(void);
 struct fini__lock *inside_locals_lock(void);
+struct fini__lock *inside_workers_lock(void);
 bool inside_whole(void);              /* every link of the list leads where it should */
 unsigned inside_runs_of_others(void);
 
 /* Gates: places near and far. */
 enum { INSIDE_NEAR = 256, INSIDE_FAR = 1024 };
+bool inside_has_places(void);
+void inside_forget_places(void);  /* as before the first use of a gate */
+void inside_last_destructor(void); /* what the loader calls last in an image */
 
 #endif

@@ -13,12 +13,15 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "fini.h"
+#include "children.h"
 #include "harness.h"
+
+#ifndef HAS_VALUES
+#define HAS_VALUES 1
+#endif
 
 #if defined(__SANITIZE_THREAD__)
 #define UNDER_TSAN 1
@@ -31,14 +34,7 @@
 #define UNDER_TSAN 0
 #endif
 
-enum { THREADS = 8, SLOTS = 32, MILLISECOND = 1000000 };
-
-static void nap(long nanoseconds)
-{
-    struct timespec t = {.tv_nsec = nanoseconds};
-    while (nanosleep(&t, &t) != 0 && errno == EINTR)
-        ;
-}
+enum { THREADS = 8, SLOTS = 32, MILLISECOND = 1000 };
 
 static pthread_t start(void *(*run)(void *), void *arg)
 {
@@ -266,6 +262,7 @@ static void *remove_held(void *arg)
 {
     (void)arg;
     wait_for(&held_runs);
+    atomic_store(&removes, true);
     fail_if(fini_remove(&held) != FINI_OK || !atomic_load(&held_returns), "remove does not wait");
     return NULL;
 }
@@ -283,7 +280,8 @@ static void be_held(void *arg, fini_reason why)
     (void)arg;
     (void)why;
     atomic_store(&held_runs, true);
-    nap(20 * MILLISECOND);
+    wait_for(&removes);
+    nap(50 * MILLISECOND);
     atomic_store(&held_returns, true);
 }
 
@@ -329,14 +327,6 @@ static void *hammer(void *arg)
     return NULL;
 }
 
-static void require_child_ends_well(pid_t child)
-{
-    int status;
-    require(child > 0);
-    require_eq(waitpid(child, &status, 0), child);
-    require_eq(status, 0);
-}
-
 CASE(a_child_has_no_lock_of_a_thread_it_lacks, .expect = "failures 0\n")
 {
     static struct fini_hook hooks[2], mine;
@@ -348,7 +338,7 @@ CASE(a_child_has_no_lock_of_a_thread_it_lacks, .expect = "failures 0\n")
             alarm(5);
             _exit(fini_add(&mine) != FINI_OK || fini_remove(&mine) != FINI_OK || !fini_forked());
         }
-        require_child_ends_well(child);
+        require_eq(wait_for_child(child), 0);
     }
     atomic_store(&stop, true);
     pthread_join(threads[0], NULL);
@@ -407,9 +397,122 @@ CASE(a_child_forgets_a_finalization_of_another_thread, .ends = true, .expect = "
     pid_t child = fork();
     if (child == 0)
         live_as_child();
-    require_child_ends_well(child);
+    require_eq(wait_for_child(child), 0);
     say("child is well");
     atomic_store(&forked, true);
     for (;;)
         pause();
+}
+
+/* ---- workers --------------------------------------------------------------------------------- */
+
+/* What a run writes, the next one and who has stopped it find, without a lock. */
+static struct fini_worker worker;
+static unsigned runs;
+
+static void work(struct fini_worker *w, void *arg)
+{
+    (void)arg;
+    runs++;
+    while (fini_worker_wait(w, MILLISECOND / 10) != FINI_OK)
+        ;
+}
+
+static void *start_and_stop(void *arg)
+{
+    unsigned *started = arg;
+    for (int n = 0; n < 200; n++) {
+        *started += fini_worker_start(&worker, work, NULL) == FINI_OK;
+        fini_worker_stop(&worker);
+    }
+    return NULL;
+}
+
+CASE(workers_started_and_stopped_by_many)
+{
+    pthread_t threads[3];
+    unsigned started[3] = {0};
+    for (int n = 0; n < 3; n++)
+        threads[n] = start(start_and_stop, &started[n]);
+    for (int n = 0; n < 3; n++)
+        require_eq(pthread_join(threads[n], NULL), 0);
+    require_eq(runs, started[0] + started[1] + started[2]);
+    require(runs >= 200);
+}
+
+/* ---- values ---------------------------------------------------------------------------------- */
+
+/* What a value leads to is written by its thread, and read by whoever destroys it. */
+static struct fini_local local = FINI_LOCAL_INIT;
+static atomic_uint destroyed;
+
+static void destroy_value(void *value, fini_reason why)
+{
+    (void)why;
+    destroyed += *(unsigned *)value;
+    free(value);
+}
+
+static void *set_value_and_end(void *arg)
+{
+    unsigned *value = malloc(sizeof *value);
+    *value = 1;
+    while (fini_local_set(&local, value) != FINI_OK)
+        sched_yield();
+    return arg;
+}
+
+static void *start_many(void *arg)
+{
+    for (int n = 0; n < 100; n++)
+        require_eq(pthread_join(start(set_value_and_end, arg), NULL), 0);
+    return arg;
+}
+
+CASE(values_of_many_threads_that_end)
+{
+    pthread_t threads[3];
+    if (!HAS_VALUES) {
+        require_eq(fini_local_init(&local, destroy_value), FINI_ENOTSUP);
+        skip("the platform has no thread values");
+    }
+    require_eq(fini_local_init(&local, destroy_value), FINI_OK);
+    for (int n = 0; n < 3; n++)
+        threads[n] = start(start_many, NULL);
+    for (int n = 0; n < 50; n++) {
+        fini_local_destroy(&local);
+        require_eq(fini_local_init(&local, destroy_value), FINI_OK);
+    }
+    for (int n = 0; n < 3; n++)
+        require_eq(pthread_join(threads[n], NULL), 0);
+    require_eq(destroyed, 300);
+}
+
+/* ---- exit() and who asks whether it has begun ------------------------------------------------ */
+
+static atomic_bool asked;
+
+static void *ask_for_ever(void *arg)
+{
+    for (;; sched_yield()) {
+        fini_exiting();
+        atomic_store(&asked, true);
+    }
+    return arg;
+}
+
+/* So that there is time to ask. */
+static void take_a_while(void *arg, fini_reason why)
+{
+    (void)arg, (void)why;
+    usleep(20 * MILLISECOND);
+}
+
+/* The mark is filled by libc, which orders nothing. */
+CASE(exiting_is_asked_while_exit_begins)
+{
+    static struct fini_hook hook = FINI_HOOK_INIT(take_a_while, NULL, FINI_ON_EXIT);
+    require_eq(fini_add(&hook), FINI_OK);
+    start(ask_for_ever, NULL);
+    wait_for(&asked);
 }

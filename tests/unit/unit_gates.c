@@ -25,7 +25,11 @@ static void start(unsigned dead, bool fast)
     fake.dead = dead;
     inside_reset();
     gate = other_gate = (struct fini_gate)FINI_GATE_INIT;
+#ifdef FINI__GATE_INLINE
     self = fast ? (uintptr_t)__builtin_thread_pointer() : 1;
+#else
+    self = fast ? 4 : 1; /* none of the others */
+#endif
     fake.thread = fake.forker = self;
     errno = EDOM;
 }
@@ -319,6 +323,64 @@ GATE_CASE(the_system_refuses)
     require_eq(fini_gate_close(&gate, -1), FINI_OK);
 }
 
+/* ---- places come and go ---------------------------------------------------------------------- */
+
+GATE_CASE(without_memory_entries_are_counted)
+{
+    inside_forget_places();
+    fake.dead |= FAKE_MAP;
+    require(fini_gate_enter(&gate) && enter_as(OTHER));
+    require(!inside_has_places());
+    require_eq(close_as(THIRD, 0), FINI_ETIMEDOUT);
+    require(!fini_gate_enter(&gate));
+    fini_gate_leave(&gate);
+    require_eq(close_as(THIRD, 0), FINI_ETIMEDOUT);
+    fake.dead &= ~(unsigned)FAKE_MAP;
+    leave_as(OTHER);
+    require(inside_has_places());
+    require_eq(close_as(THIRD, 0), FINI_OK);
+    require_eq(fini_gate_open(&gate), FINI_OK);
+    require(fini_gate_enter(&gate));
+    require_eq(fini_gate_close(&gate, 0), FINI_EDEADLK);
+}
+
+/* Its C++ statics come after the hooks, and see who is inside. */
+GATE_CASE(places_go_with_the_image)
+{
+    require(enter_as(OTHER));
+    fake_finalize(FINI_UNLOAD);
+    require_eq(fini_gate_close(&gate, 0), FINI_ETIMEDOUT);
+    leave_as(OTHER);
+    require_eq(fini_gate_close(&gate, 0), FINI_OK);
+    inside_last_destructor();
+    require(!inside_has_places());
+    require_eq(fini_gate_open(&gate), FINI_OK);
+    require(fini_gate_enter(&gate) && !inside_has_places());
+    require_eq(close_as(OTHER, 0), FINI_ETIMEDOUT);
+    fini_gate_leave(&gate);
+    require_eq(close_as(OTHER, 0), FINI_OK);
+}
+
+GATE_CASE(places_stay_at_exit)
+{
+    require(fini_gate_enter(&gate));
+    fake_finalize(FINI_EXIT);
+    inside_last_destructor();
+    require(inside_has_places());
+    require_eq(close_as(OTHER, 0), FINI_ETIMEDOUT);
+}
+
+/* Told exit because nothing was seen: if it is one, other threads are still inside. */
+GATE_CASE(places_stay_in_doubt)
+{
+    require(fini_gate_enter(&gate));
+    fake.sight = (struct fini__sight){.finalizer = true};
+    fini__image_finalize(&fake);
+    inside_last_destructor();
+    require(inside_has_places());
+    require_eq(close_as(OTHER, 0), FINI_ETIMEDOUT);
+}
+
 /* ---- places run out -------------------------------------------------------------------------- */
 
 enum { CROWD = INSIDE_NEAR + INSIDE_FAR + 50, FIRST = 1000 };
@@ -467,6 +529,21 @@ GATE_CASE(a_childs_thread_does_not_take_over)
     fake.thread = self;
     require(fini_gate_enter(&gate));
     require_eq(close_as(OTHER, 0), FINI_ETIMEDOUT);
+}
+
+/* What they were in the middle of stays so; and nobody waits. */
+GATE_CASE(a_killed_thread_is_inside_for_ever)
+{
+    require(fini_gate_enter(&gate) && enter_as(OTHER));
+    require(fini_gate_enter(&other_gate));
+    fake_kill_others();
+    require_eq(fini_gate_close(&gate, -1), FINI_EDEADLK);
+    fini_gate_leave(&gate);
+    require_eq(fini_gate_close(&gate, -1), FINI_ETIMEDOUT);
+    require_eq(fake.waits, 0);
+    require(!fini_gate_enter(&gate));
+    fini_gate_leave(&other_gate);
+    require_eq(fini_gate_close(&other_gate, -1), FINI_OK);
 }
 
 /* Only the thread that forked knows its entries: whoever comes first leaves them alone. */

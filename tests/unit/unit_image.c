@@ -458,6 +458,21 @@ CASE(a_child_keeps_the_lock_of_its_own_thread)
     require_eq(fini_add(&A.hook), FINI_EDEADLK);
 }
 
+CASE(a_killed_thread_does_not_keep_the_lock, .expect = "B exit\nA exit\n")
+{
+    probe_start();
+    add(&A);
+    B.hook.when = FINI_ALWAYS | FINI_NOT_IN_CHILD;
+    add(&B);
+    fake.thread = 2;
+    require(fini__lock_take(inside_lock()));
+    fake.thread = fake.forker = 1;
+    fake_kill_others();
+    require(!fini_forked());
+    fake_finalize(FINI_EXIT);
+    require_eq(fake.pauses, 0);
+}
+
 static void fork_in_thread_2(struct probe *self)
 {
     (void)self;

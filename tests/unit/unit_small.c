@@ -217,7 +217,7 @@ CASE(lock_of_a_namesake_in_the_parent_is_not_held_in_a_child)
     lock.process = fake.process;
     require(fini__lock_take(&lock));
     fake.process++;
-    fake.not_forker = true;
+    fake.forker = fake.thread + 1;
     require(fini__lock_take(&lock));
     fini__lock_drop(&lock);
 }

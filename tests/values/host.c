@@ -6,10 +6,7 @@
 
 #include <dlfcn.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "harness.h"
 
@@ -53,7 +50,7 @@ bool is_mapped(const struct image *image)
 void close_image(struct image *image)
 {
     require_eq(dlclose(image->handle), 0);
-    require(!is_mapped(image));
+    require_eq(is_mapped(image), WHERE_UNLOADED(false, true));
 }
 
 static void *be_guest(void *arg)
@@ -88,18 +85,4 @@ void in_thread(void (*fn)(void *arg), void *arg)
     struct guest guest = {.first = fn, .arg = arg};
     guest_starts(&guest);
     guest_ends(&guest);
-}
-
-void in_child(void (*fn)(void))
-{
-    int status;
-    pid_t child = fork();
-    require(child >= 0);
-    if (child == 0) {
-        alarm(8);
-        fn();
-        _exit(0);
-    }
-    require_eq(waitpid(child, &status, 0), child);
-    require_eq(status, 0);
 }

@@ -44,7 +44,4 @@ void guest_ends(struct guest *guest);
 /* Runs fn in a thread of its own, to its end. */
 void in_thread(void (*fn)(void *arg), void *arg);
 
-/* Runs fn in a forked child, which must end by itself with status 0. */
-void in_child(void (*fn)(void));
-
 #endif

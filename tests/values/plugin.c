@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * plugin.c - a plugin with thread values. NAIVE: with thread keys, whose destructor is the
- * plugin's, as libraries have them.
+ * plugin.c - a plugin with thread values and workers. NAIVE: with thread keys, whose destructor is
+ * the plugin's, and with threads, as libraries have them. JOINS: that its finalizer joins.
  */
 #include "plugin.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static void (*report)(void *value, fini_reason why);
 
@@ -52,6 +54,60 @@ static int add_hook(void *value)
     return -1;
 }
 
+static struct thread {
+    pthread_t id;
+    void (*body)(int n);
+    atomic_bool started, stopping;
+} threads[PLUGIN_WORKERS];
+
+static void *run(void *arg)
+{
+    struct thread *t = arg;
+    t->body((int)(t - threads));
+    return NULL;
+}
+
+static int start(int n, void (*body)(int n))
+{
+    threads[n].body = body;
+    threads[n].started = true;
+    return pthread_create(&threads[n].id, NULL, run, &threads[n]);
+}
+
+static bool stopping(int n)
+{
+    return threads[n].stopping;
+}
+
+static int wait(int n, int64_t timeout)
+{
+    for (; !threads[n].stopping && timeout > 0; timeout -= 1000000)
+        usleep(1000);
+    return threads[n].stopping ? FINI_OK : FINI_ETIMEDOUT;
+}
+
+static int stop(int n)
+{
+    threads[n].stopping = true;
+    return pthread_join(threads[n].id, NULL);
+}
+
+static int hold_for_thread(void)
+{
+    return -1;
+}
+
+static struct fini_worker workers[1];
+
+#ifdef JOINS
+__attribute__((destructor)) static void join_all(void)
+{
+    for (int n = 0; n < PLUGIN_WORKERS; n++)
+        if (threads[n].started)
+            stop(n);
+}
+#endif
+
 /* What a careful author adds. */
 #ifdef DELETES
 __attribute__((destructor)) static void end(void)
@@ -96,7 +152,44 @@ static int add_hook(void *value)
     return fini_add(&hook);
 }
 
+static struct fini_worker workers[PLUGIN_WORKERS];
+
+static void run(struct fini_worker *w, void *arg)
+{
+    void (**body)(int n) = arg;
+    (*body)((int)(w - workers));
+}
+
+static int start(int n, void (*body)(int n))
+{
+    static void (*bodies[PLUGIN_WORKERS])(int n);
+    if (n >= 0)
+        bodies[n] = body;
+    return fini_worker_start(n < 0 ? NULL : &workers[n], body ? run : NULL, &bodies[n < 0 ? 0 : n]);
+}
+
+static bool stopping(int n)
+{
+    return fini_worker_stopping(n < 0 ? NULL : &workers[n]);
+}
+
+static int wait(int n, int64_t timeout)
+{
+    return fini_worker_wait(n < 0 ? NULL : &workers[n], timeout);
+}
+
+static int stop(int n)
+{
+    return fini_worker_stop(n < 0 ? NULL : &workers[n]);
+}
+
+static int hold_for_thread(void)
+{
+    return fini_hold_for_thread();
+}
+
 #endif
 
 extern const struct plugin plugin;
-const struct plugin plugin = {report_to, init, destroy, get, set, add_hook};
+const struct plugin plugin = {report_to, init, destroy, get, set, add_hook, start,
+                              stopping, wait, stop, hold_for_thread, workers};

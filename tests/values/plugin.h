@@ -7,7 +7,7 @@
 
 #include "fini.h"
 
-enum { PLUGIN_LOCALS = 300 };
+enum { PLUGIN_LOCALS = 300, PLUGIN_WORKERS = 4 };
 
 /* A value is told to `report`, in the host, by its destructor in the plugin. */
 struct plugin {
@@ -17,6 +17,13 @@ struct plugin {
     void *(*get)(int n);
     int (*set)(int n, void *value);
     int (*add_hook)(void *value); /* that tells this value */
+    /* Workers. `body` is the host's; the plugin's own code is above it and below it. */
+    int (*start)(int n, void (*body)(int n));
+    bool (*stopping)(int n);
+    int (*wait)(int n, int64_t timeout);
+    int (*stop)(int n);
+    int (*hold_for_thread)(void);
+    struct fini_worker *workers;
 };
 
 #endif

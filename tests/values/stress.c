@@ -84,14 +84,16 @@ static void play(struct round *r, void (*end)(struct round *))
     pthread_barrier_destroy(&r->all_set);
 }
 
-static void unload(struct round *r)
-{
-    close_image(&r->image);
-}
-
 static void destroy_value(struct round *r)
 {
     r->image.p->destroy(0);
+}
+
+static void unload(struct round *r)
+{
+    if (WHERE_UNLOADED(false, true))
+        destroy_value(r);
+    close_image(&r->image);
 }
 
 static void *play_for_a_while(void *name)
@@ -111,7 +113,7 @@ static void require_both_ways(void)
     require(atomic_load(&ended_by_thread) > 0 && atomic_load(&ended_by_unload) > 0);
 }
 
-CASE(threads_end_while_it_is_unloaded, .timeout = 60, .slow = true)
+CASE(threads_end_while_it_is_unloaded, .unloads = true, .timeout = 60, .slow = true)
 {
     report = count;
     play_for_a_while("values-plugin.so");

@@ -14,15 +14,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "children.h"
 #include "harness.h"
 #include "host.h"
 
@@ -33,12 +32,6 @@ static struct view {
     atomic_int destroyed;
     uintptr_t from, to;      /* the plugin's code */
 } *view;
-
-static void nap(int milliseconds)
-{
-    const struct timespec length = {.tv_nsec = milliseconds * 1000000L};
-    nanosleep(&length, NULL);
-}
 
 /* ---- the host -------------------------------------------------------------------------------- */
 
@@ -83,7 +76,7 @@ __attribute__((noreturn)) static void be_host(const char *plugin)
     find_code();
     require_eq(pthread_create(&thread, NULL, set_and_end, NULL), 0);
     while (!atomic_load(&view->held))
-        nap(1);
+        nap(1000);
     close_image(&image);
     atomic_store(&view->closed, true);
     pthread_join(thread, NULL);
@@ -145,14 +138,13 @@ static void step_to_its_end(pid_t thread, struct user_regs_struct *regs)
 
 static pid_t start_host(const char *plugin)
 {
-    view = mmap(NULL, sizeof *view, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    require(view != MAP_FAILED);
+    view = shared_memory(sizeof *view);
     host = fork();
     require(host >= 0);
     if (host == 0)
         be_host(plugin);
     while (atomic_load(&view->thread) == 0)
-        nap(1);
+        nap(1000);
     return atomic_load(&view->thread);
 }
 
@@ -175,17 +167,15 @@ static pid_t hold_thread(const char *plugin, bool at_end)
 
 static int host_ends(pid_t thread)
 {
-    int status;
     require_eq(ptrace(PTRACE_DETACH, thread, NULL, NULL), 0);
-    require_eq(waitpid(host, &status, 0), host);
-    return status;
+    return wait_for_child(host);
 }
 
 static void require_crash(const char *plugin, bool at_end)
 {
     pid_t thread = hold_thread(plugin, at_end);
     while (!atomic_load(&view->closed))
-        nap(1);
+        nap(1000);
     int status = host_ends(thread);
     require(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
     say("%s crashes", plugin);
@@ -194,14 +184,14 @@ static void require_crash(const char *plugin, bool at_end)
 static void require_survival(bool at_end)
 {
     pid_t thread = hold_thread("values-plugin.so", at_end);
-    nap(300);
+    nap(300 * 1000);
     require(!atomic_load(&view->closed));
     require_eq(host_ends(thread), 0);
     require(atomic_load(&view->closed));
     require_eq(view->destroyed, 1);
 }
 
-CASE(between_the_address_and_the_call, .timeout = 60,
+CASE(between_the_address_and_the_call, .unloads = true, .timeout = 60,
      .expect = "values-naive.so crashes\nvalues-naive-deletes.so crashes\n")
 {
     require_crash("values-naive.so", false);
@@ -209,7 +199,8 @@ CASE(between_the_address_and_the_call, .timeout = 60,
     require_survival(false);
 }
 
-CASE(before_its_last_instruction, .timeout = 60, .expect = "values-naive-deletes.so crashes\n")
+CASE(before_its_last_instruction, .unloads = true, .timeout = 60,
+     .expect = "values-naive-deletes.so crashes\n")
 {
     require_crash("values-naive-deletes.so", true);
     require_survival(true);

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+char *bindtextdomain(const char *domain, const char *folder);

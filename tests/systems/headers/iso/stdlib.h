@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include <stddef.h>
+void *malloc(size_t size);
+void *calloc(size_t count, size_t size);
+void *aligned_alloc(size_t alignment, size_t size);
+void free(void *block);
+char *getenv(const char *name);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* NetBSD: pthread(3), pthread_setname_np(3), dlfcn(3), dlinfo(3), dl_iterate_phdr(3),
+ * _lwp_self(2). */
+#pragma once
+#include <stdint.h>
+#define SYSTEM_ERRNO __errno
+typedef struct {
+    uint32_t bits[4];
+} sigset_t;
+typedef struct __pthread_st *pthread_t;
+typedef int pthread_key_t;
+#define PTHREAD_CANCEL_DISABLE 1
+#define SYSTEM_PTHREAD \
+    int pthread_setcancelstate(int to, int *was); \
+    int pthread_setname_np(pthread_t thread, const char *format, void *arg);
+#define SYSTEM_TIME \
+    typedef int clockid_t; \
+    int nanosleep(const struct timespec *length, struct timespec *left); \
+    int clock_gettime(clockid_t clock, struct timespec *now);
+#define CLOCK_MONOTONIC 1
+#define SYSTEM_UNISTD int issetugid(void);
+#define RTLD_DI_LINKMAP 3
+#define SYSTEM_DLFCN \
+    int dladdr(const void *restrict at, Dl_info *restrict ret); \
+    int dlinfo(void *handle, int request, void *ret);
+#define SYSTEM_LINK_ADDRESS caddr_t
+#define SYSTEM_DYNAMIC void

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * elf_calls.c - see elf_calls.h.
+ *
+ * A function of another image is called through a slot that the loader fills (`ff 15`: call
+ * through the slot, `ff 25`: jump through it), or through a stub that jumps so (`e8`, `e9` to the
+ * stub). A stub begins at its jump, or before it with endbr64 and perhaps a bnd prefix.
+ */
+#include "elf_calls.h"
+
+#include <string.h>
+
+enum { SLOTS = 8, STUBS = 24, BEFORE = 32 };
+
+struct code {
+    const unsigned char *data;
+    uint64_t address, size;
+};
+
+struct search {
+    const struct elf_view *view;
+    const char *name;
+    uint64_t slot[SLOTS], stub[STUBS];
+    size_t slots, stubs;
+    elf_call_fn *each;
+    void *context;
+};
+
+static void collect_slot(void *context, const struct elf_relocation *r)
+{
+    struct search *search = context;
+    GElf_Sym symbol;
+    const char *name = elf_view_symbol(search->view, r->symbol, &symbol);
+    bool is_slot = r->type == R_X86_64_JUMP_SLOT || r->type == R_X86_64_GLOB_DAT;
+    if (is_slot && name && strcmp(name, search->name) == 0 && search->slots < SLOTS)
+        search->slot[search->slots++] = r->offset;
+}
+
+static bool is_in(const uint64_t *list, size_t count, uint64_t value)
+{
+    for (size_t i = 0; i < count; i++)
+        if (list[i] == value)
+            return true;
+    return false;
+}
+
+/* Where an instruction of so many bytes that ends in a distance leads to. */
+static uint64_t target(const struct code *code, size_t at, size_t length)
+{
+    int32_t distance;
+    memcpy(&distance, code->data + at + length - 4, sizeof distance);
+    return code->address + at + length + (uint64_t)(int64_t)distance;
+}
+
+static void report(const struct search *search, const struct code *code, size_t at)
+{
+    size_t length = at < BEFORE ? at : BEFORE;
+    search->each(search->context, code->address + at, code->data + at - length, length);
+}
+
+static void add_stub(struct search *search, const struct code *code, size_t at)
+{
+    for (size_t before = 0; before <= 5 && before <= at; before += before ? 1 : 4)
+        if (search->stubs < STUBS)
+            search->stub[search->stubs++] = code->address + at - before;
+}
+
+static void through_slots(struct search *search, const struct code *code)
+{
+    for (size_t at = 0; at + 6 <= code->size; at++) {
+        const unsigned char *byte = memchr(code->data + at, 0xff, code->size - 5 - at);
+        if (!byte)
+            return;
+        at = (size_t)(byte - code->data);
+        if ((byte[1] != 0x15 && byte[1] != 0x25) ||
+            !is_in(search->slot, search->slots, target(code, at, 6)))
+            continue;
+        report(search, code, at);
+        if (byte[1] == 0x25)
+            add_stub(search, code, at);
+    }
+}
+
+static void through_stubs(struct search *search, const struct code *code)
+{
+    for (size_t at = 0; search->stubs && at + 5 <= code->size; at++)
+        if ((code->data[at] == 0xe8 || code->data[at] == 0xe9) &&
+            is_in(search->stub, search->stubs, target(code, at, 5)))
+            report(search, code, at);
+}
+
+static void each_code(struct search *search, void (*scan)(struct search *, const struct code *))
+{
+    GElf_Phdr segment;
+    for (size_t i = 0; elf_view_segment(search->view, i, &segment); i++) {
+        if (segment.p_type != PT_LOAD || !(segment.p_flags & PF_X))
+            continue;
+        struct code code = {NULL, segment.p_vaddr, 0};
+        uint64_t offset;
+        if (!elf_view_offset(search->view, segment.p_vaddr, &offset, &code.size) || code.size < 8)
+            continue;
+        code.data = search->view->bytes + offset;
+        scan(search, &code);
+    }
+}
+
+void elf_calls(const struct elf_view *view, const char *name, elf_call_fn *each, void *context)
+{
+    struct search search = {.view = view, .name = name, .each = each, .context = context};
+    if (view->header.e_machine != EM_X86_64)
+        return;
+    elf_view_relocations(view, collect_slot, &search);
+    if (!search.slots)
+        return;
+    each_code(&search, through_slots);
+    each_code(&search, through_stubs);
+}
+
+/* lea or mov from memory: into rdx, or edx. */
+static bool loads_third(const unsigned char *code)
+{
+    return (code[0] == 0x8d || code[0] == 0x8b || code[0] == 0x89) &&
+           ((code[1] & 0x38) == 0x10 || (code[0] == 0x89 && (code[1] & 7) == 2));
+}
+
+bool elf_call_third_is_zero(const unsigned char *before, size_t length)
+{
+    for (size_t at = length; at >= 2; at--) {
+        const unsigned char *code = before + at - 2;
+        if (code[0] == 0x31 && code[1] == 0xd2)
+            return true;
+        if (code[0] == 0xba && at + 3 <= length) /* mov $number, %edx */
+            return memcmp(code + 1, "\0\0\0", 4) == 0;
+        if (loads_third(code))
+            return false;
+    }
+    return false;
+}
+
+/* mov $flags, %esi. The flags of dlopen are few, which tells it from other bytes. */
+bool elf_call_second_has(const unsigned char *before, size_t length, uint32_t flags)
+{
+    static const uint32_t known = 0x110f;
+    for (size_t at = length; at >= 5; at--) {
+        uint32_t value;
+        memcpy(&value, before + at - 4, sizeof value);
+        if (before[at - 5] == 0xbe && value && !(value & ~known))
+            return (value & flags) == flags;
+    }
+    return false;
+}

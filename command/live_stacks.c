@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * live_stacks.c - see live_stacks.h. The process runs again by now; only its files, and code that
+ * has no file any more, are still read.
+ */
+#include "live_stacks.h"
+
+#include <elfutils/libdwfl.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "demangle.h"
+#include "live_core.h"
+
+enum { IMAGE_MOST = 512 << 20, SEGMENTS_MOST = 64, COPIES_MOST = 4096 };
+
+/* libdwfl hands its callbacks nothing of ours for modules that it has found by itself. */
+static struct {
+    const struct live_process *process;
+    const struct live_mappings *mappings;
+    char *copies[COPIES_MOST];         /* images read from memory, which libelf uses in place */
+    size_t copy_count;
+} reading;
+
+/* ---- files of modules ---------------------------------------------------------------------- */
+
+/* The file as the process has mapped it: by its path, or by the mapping itself where we may. */
+static int open_mapped(const struct live_mapping *mapping, char **ret_name)
+{
+    char path[LIVE_PATH_SIZE];
+    int fd = -1;
+    enum live_file file = live_file_of(reading.process, mapping, path);
+    if (file == FILE_NONE)
+        return -1;
+    if (file == FILE_THERE || file == FILE_CHANGED)
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        snprintf(path, sizeof path, "/proc/%d/map_files/%llx-%llx", (int)reading.process->reader,
+                 (unsigned long long)mapping->start, (unsigned long long)mapping->end);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+    }
+    if (fd >= 0)
+        *ret_name = strdup(path);
+    return fd;
+}
+
+static uint64_t end_in_file(const ElfW(Phdr) *s)
+{
+    bool counts = s->p_type == PT_LOAD && s->p_filesz <= IMAGE_MOST && s->p_offset <= IMAGE_MOST;
+    return counts ? s->p_offset + s->p_filesz : 0;
+}
+
+static uint64_t size_in_file(const ElfW(Phdr) *segments, size_t count)
+{
+    uint64_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        if (end_in_file(&segments[i]) > size)
+            size = end_in_file(&segments[i]);
+    return size <= IMAGE_MOST ? size : 0;
+}
+
+static bool read_headers(uint64_t base, ElfW(Ehdr) *ret, ElfW(Phdr) *ret_segments)
+{
+    pid_t pid = reading.process->reader;
+    return live_read_all(pid, base, ret, sizeof *ret) &&
+           memcmp(ret->e_ident, ELFMAG, SELFMAG) == 0 && ret->e_phnum <= SEGMENTS_MOST &&
+           live_read_all(pid, base + ret->e_phoff, ret_segments,
+                         ret->e_phnum * sizeof *ret_segments);
+}
+
+/* The segments at their places in the file. */
+static void copy_segments(uint64_t base, const ElfW(Phdr) *segments, size_t count, char *copy)
+{
+    uint64_t bias = base;
+    for (size_t i = count; i-- > 0;)
+        if (segments[i].p_type == PT_LOAD)
+            bias = base - (segments[i].p_vaddr - segments[i].p_offset);
+    for (size_t i = 0; i < count; i++)
+        if (end_in_file(&segments[i]))
+            live_read(reading.process->reader, bias + segments[i].p_vaddr,
+                      copy + segments[i].p_offset, segments[i].p_filesz);
+}
+
+/* There may be no sections, but unwind tables and dynamic symbols. */
+static Elf *from_memory(uint64_t base)
+{
+    ElfW(Ehdr) header;
+    ElfW(Phdr) segments[SEGMENTS_MOST];
+    if (reading.copy_count == COPIES_MOST || !read_headers(base, &header, segments))
+        return NULL;
+    uint64_t size = size_in_file(segments, header.e_phnum);
+    char *copy = size > sizeof header ? calloc(1, size) : NULL;
+    if (!copy)
+        return NULL;
+    reading.copies[reading.copy_count++] = copy;
+    copy_segments(base, segments, header.e_phnum, copy);
+    if (header.e_shoff + (uint64_t)header.e_shnum * header.e_shentsize > size)
+        header.e_shoff = header.e_shnum = header.e_shstrndx = 0;
+    memcpy(copy, &header, sizeof header);
+    return elf_memory(copy, size);
+}
+
+static int find_elf(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base,
+                    char **ret_name, Elf **ret_elf)
+{
+    const struct live_mapping *mapping = live_mapping_of(reading.mappings, base);
+    (void)module;
+    (void)data;
+    (void)name;
+    int fd = mapping ? open_mapped(mapping, ret_name) : -1;
+    if (fd < 0 && mapping)
+        *ret_elf = from_memory(base);
+    return fd;
+}
+
+/* ---- frames -------------------------------------------------------------------------------- */
+
+static char *place_of(Dwfl_Module *module, uint64_t address)
+{
+    char place[512];
+    int line;
+    Dwfl_Line *found = dwfl_module_getsrc(module, address);
+    const char *file = found ? dwfl_lineinfo(found, NULL, &line, NULL, NULL, NULL) : NULL;
+    if (!file)
+        return NULL;
+    snprintf(place, sizeof place, "%s:%d", file, line);
+    return strdup(place);
+}
+
+static size_t image_at(const struct live_images *images, uint64_t address)
+{
+    for (size_t i = 0; i < images->count; i++)
+        if (address >= images->list[i].start && address < images->list[i].end)
+            return i;
+    return SIZE_MAX;
+}
+
+static void describe(Dwfl *dwfl, struct live_frame *frame)
+{
+    Dwfl_Module *module = dwfl_addrmodule(dwfl, frame->address);
+    char text[320];
+    GElf_Off offset;
+    GElf_Sym symbol;
+    const char *name = module ? dwfl_module_addrinfo(module, frame->address, &offset, &symbol,
+                                                     NULL, NULL, NULL) : NULL;
+    if (name) {
+        demangle(name, text, sizeof text);
+        text[strcspn(text, "@")] = '\0'; /* a version follows */
+        frame->function = strdup(text);
+        frame->offset = offset;
+    }
+    frame->place = module ? place_of(module, frame->address) : NULL;
+}
+
+struct walk {
+    Dwfl *dwfl;
+    const struct live_images *images;
+    struct live_stack *stack;
+};
+
+/* A return address may already belong to the next function: the call is before it. */
+static int add_frame(Dwfl_Frame *state, void *argument)
+{
+    struct walk *walk = argument;
+    struct live_stack *stack = walk->stack;
+    bool activation;
+    Dwarf_Addr pc;
+    if (stack->count == FRAMES_MOST || !dwfl_frame_pc(state, &pc, &activation))
+        return DWARF_CB_ABORT;
+    struct live_frame *frames = realloc(stack->frames, (stack->count + 1) * sizeof *frames);
+    if (!frames)
+        return DWARF_CB_ABORT;
+    stack->frames = frames;
+    struct live_frame *frame = &frames[stack->count++];
+    memset(frame, 0, sizeof *frame);
+    frame->address = activation ? pc : pc - 1;
+    frame->image = image_at(walk->images, frame->address);
+    describe(walk->dwfl, frame);
+    return DWARF_CB_OK;
+}
+
+static void walk_all(Dwfl *dwfl, const struct live_snapshot *snapshot, struct live_stacks *ret)
+{
+    for (size_t i = 0; i < ret->count; i++) {
+        struct walk walk = {dwfl, &snapshot->images, &ret->list[i]};
+        if (snapshot->threads[i].stack)
+            ret->list[i].whole = dwfl_getthread_frames(dwfl, snapshot->threads[i].tid, add_frame,
+                                                       &walk) == 0;
+    }
+}
+
+/* ---- all ----------------------------------------------------------------------------------- */
+
+static Dwfl *open_dwfl(const struct live_process *process, Elf *core)
+{
+    static char *no_path = NULL;
+    static const Dwfl_Callbacks callbacks = {
+        .find_elf = find_elf, .find_debuginfo = dwfl_standard_find_debuginfo,
+        .debuginfo_path = &no_path};
+    Dwfl *dwfl = dwfl_begin(&callbacks);
+    if (!dwfl)
+        return NULL;
+    if (dwfl_linux_proc_report(dwfl, process->reader) == 0 &&
+        dwfl_report_end(dwfl, NULL, NULL) == 0 && dwfl_core_file_attach(dwfl, core) > 0)
+        return dwfl;
+    dwfl_end(dwfl);
+    return NULL;
+}
+
+static bool walk_core(const struct live_process *process, const struct live_snapshot *snapshot,
+                      Elf *core, struct live_stacks *ret)
+{
+    Dwfl *dwfl = core ? open_dwfl(process, core) : NULL;
+    if (!dwfl)
+        return false;
+    walk_all(dwfl, snapshot, ret);
+    dwfl_end(dwfl);
+    return true;
+}
+
+static void prepare(const struct live_snapshot *snapshot, struct live_stacks *ret)
+{
+    ret->list = calloc(snapshot->thread_count + 1, sizeof *ret->list);
+    ret->count = ret->list ? snapshot->thread_count : 0;
+    for (size_t i = 0; i < ret->count; i++)
+        ret->list[i].thread = &snapshot->threads[i];
+}
+
+bool live_stacks_read(const struct live_process *process, const struct live_mappings *mappings,
+                      const struct live_snapshot *snapshot, struct live_stacks *ret)
+{
+    size_t size = 0;
+    prepare(snapshot, ret);
+    unsetenv("DEBUGINFOD_URLS"); /* nothing is asked of the network */
+    elf_version(EV_CURRENT);
+    reading.process = process;
+    reading.mappings = mappings;
+    char *bytes = live_core_make(process, snapshot, &size);
+    Elf *core = bytes ? elf_memory(bytes, size) : NULL;
+    bool walked = walk_core(process, snapshot, core, ret);
+    elf_end(core);
+    free(bytes);
+    while (reading.copy_count)
+        free(reading.copies[--reading.copy_count]);
+    return walked;
+}
+
+static void free_stack(struct live_stack *stack)
+{
+    for (size_t i = 0; i < stack->count; i++) {
+        free(stack->frames[i].function);
+        free(stack->frames[i].place);
+    }
+    free(stack->frames);
+}
+
+void live_stacks_free(struct live_stacks *stacks)
+{
+    for (size_t i = 0; i < stacks->count; i++)
+        free_stack(&stacks->list[i]);
+    free(stacks->list);
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * trace_images.c - images by their addresses, in time. Names of functions come from the files, so
+ * that they are known when the image has gone.
+ */
+#include "trace_images.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "demangle.h"
+
+static int no_debug_data(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base,
+                         const char *file, const char *link, GElf_Word crc, char **ret)
+{
+    (void)module, (void)data, (void)name, (void)base, (void)file, (void)link, (void)crc, (void)ret;
+    return -1;
+}
+
+static int no_file(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base,
+                   char **file, Elf **elf)
+{
+    (void)module, (void)data, (void)name, (void)base, (void)file, (void)elf;
+    return -1;
+}
+
+static const Dwfl_Callbacks callbacks = {.find_elf = no_file, .find_debuginfo = no_debug_data,
+                                         .section_address = dwfl_offline_section_address};
+
+/* A copy of the string at *at, which moves behind it. */
+static char *next_string(const char **at, const char *end)
+{
+    size_t length = strnlen(*at, (size_t)(end - *at));
+    char *copy = strndup(*at, length);
+    *at += length < (size_t)(end - *at) ? length + 1 : length;
+    return copy;
+}
+
+static char **strings(const char *at, const char *end)
+{
+    size_t count = 0;
+    char **list = calloc(1, sizeof *list);
+    while (list && at < end) {
+        char **more = realloc(list, (count + 2) * sizeof *list);
+        if (!more)
+            break;
+        list = more;
+        list[count++] = next_string(&at, end);
+        list[count] = NULL;
+    }
+    return list;
+}
+
+int images_add(struct images *images, const struct loaded *image, const char *text, size_t length)
+{
+    const char *at = text, *end = text + length;
+    if (images->count == images->room) {
+        size_t room = images->room ? images->room * 2 : 64;
+        struct loaded *list = realloc(images->list, room * sizeof *list);
+        images->list = list ? list : images->list;
+        int *live = realloc(images->live, room * sizeof *live);
+        images->live = live ? live : images->live;
+        if (!list || !live)
+            return -1;
+        images->room = room;
+    }
+    struct loaded *new = &images->list[images->count];
+    *new = *image;
+    new->path = next_string(&at, end);
+    new->soname = next_string(&at, end);
+    new->needed = strings(at, end);
+    if (!new->path || !new->soname || !new->needed)
+        return -1;
+    images->live[images->live_count++] = (int)images->count;
+    return (int)images->count++;
+}
+
+void images_gone(struct images *images, int image, uint64_t when)
+{
+    size_t kept = 0;
+    images->list[image].until = when;
+    for (size_t i = 0; i < images->live_count; i++)
+        if (images->live[i] != image)
+            images->live[kept++] = images->live[i];
+    images->live_count = kept;
+}
+
+static bool holds(const struct loaded *image, uint64_t address)
+{
+    return address - image->begin < image->end - image->begin;
+}
+
+int images_at(const struct images *images, uint64_t address)
+{
+    for (size_t i = images->live_count; i-- > 0;)
+        if (holds(&images->list[images->live[i]], address))
+            return images->live[i];
+    return -1;
+}
+
+int images_gone_at(const struct images *images, uint64_t address)
+{
+    if (images_at(images, address) >= 0)
+        return -1;
+    for (size_t i = images->count; i-- > images->first;)
+        if (images->list[i].until && holds(&images->list[i], address))
+            return (int)i;
+    return -1;
+}
+
+int images_of_map(const struct images *images, uint64_t map)
+{
+    for (size_t i = images->live_count; i-- > 0;)
+        if (images->list[images->live[i]].map == map)
+            return images->live[i];
+    return -1;
+}
+
+const char *images_short(const struct loaded *image)
+{
+    const char *end = strrchr(image->path, '/');
+    return end && end[1] ? end + 1 : image->path;
+}
+
+static bool is_named(const struct loaded *image, const char *name)
+{
+    if (strcmp(image->path, name) == 0 || strcmp(image->soname, name) == 0)
+        return true;
+    return !strchr(name, '/') && strcmp(images_short(image), name) == 0;
+}
+
+/* The program may have another current folder, so a path that is not whole is compared as it is. */
+int images_named(const struct images *images, const char *name)
+{
+    char real[PATH_MAX], own[PATH_MAX];
+    if (!*name)
+        return images->count > images->first ? (int)images->first : -1;
+    for (size_t i = images->live_count; i-- > 0;)
+        if (is_named(&images->list[images->live[i]], name))
+            return images->live[i];
+    if (*name != '/' || !realpath(name, real))
+        return -1;
+    for (size_t i = images->live_count; i-- > 0;)
+        if (realpath(images->list[images->live[i]].path, own) && strcmp(own, real) == 0)
+            return images->live[i];
+    return -1;
+}
+
+bool images_needs(const struct loaded *who, const struct loaded *what)
+{
+    for (char **name = who->needed; *name; name++)
+        if (strcmp(*name, what->soname) == 0 || strcmp(*name, images_short(what)) == 0)
+            return true;
+    return false;
+}
+
+static void free_image(struct loaded *image)
+{
+    for (char **name = image->needed; *name; name++)
+        free(*name);
+    free(image->needed);
+    free(image->path);
+    free(image->soname);
+    if (image->symbols)
+        dwfl_end(image->symbols);
+}
+
+void images_free(struct images *images)
+{
+    for (size_t i = 0; i < images->count; i++)
+        free_image(&images->list[i]);
+    free(images->list);
+    free(images->live);
+}
+
+struct place images_place(const struct images *images, uint64_t address)
+{
+    int image = images_at(images, address);
+    return (struct place){image >= 0 ? image : images_gone_at(images, address), address};
+}
+
+/* The file laid out from where the image began. */
+static Dwfl *open_symbols(struct loaded *image)
+{
+    if (image->symbols)
+        return image->symbols;
+    image->symbols = dwfl_begin(&callbacks);
+    if (!image->symbols)
+        return NULL;
+    dwfl_report_begin(image->symbols);
+    dwfl_report_elf(image->symbols, image->path, image->path, -1, image->begin, false);
+    dwfl_report_end(image->symbols, NULL, NULL);
+    return image->symbols;
+}
+
+static const char *symbol_at(struct loaded *image, uint64_t address)
+{
+    Dwfl *symbols = open_symbols(image);
+    Dwfl_Module *module = symbols ? dwfl_addrmodule(symbols, address) : NULL;
+    GElf_Off offset;
+    GElf_Sym symbol;
+    return module ? dwfl_module_addrinfo(module, address, &offset, &symbol, NULL, NULL, NULL) :
+           NULL;
+}
+
+void images_name(struct images *images, struct place place, char *ret, size_t size)
+{
+    char plain[256];
+    struct loaded *image = place.image >= 0 ? &images->list[place.image] : NULL;
+    const char *symbol = image ? symbol_at(image, place.address) : NULL;
+    if (!image) {
+        snprintf(ret, size, "%#llx", (unsigned long long)place.address);
+        return;
+    }
+    if (!symbol) {
+        snprintf(ret, size, "%s+%#llx", images_short(image),
+                 (unsigned long long)(place.address - image->begin));
+        return;
+    }
+    demangle(symbol, plain, sizeof plain);
+    snprintf(ret, size, "%s of %s", plain, images_short(image));
+}

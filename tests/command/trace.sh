@@ -1,0 +1,711 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# fini trace: what each cause looks like in a program that has it, and that programs are as before.
+. "$FINI_SOURCE/tests/command/libraries.sh"
+failures=$build/tests/failures
+
+# program NAME [OPTION...]: from C on standard input, $work/NAME.
+program() {
+    name=$1
+    shift
+    {
+        printf '#include <%s.h>\n' dlfcn fcntl pthread signal stdio stdlib string sys/wait unistd
+        cat
+    } >"$work/$name.c"
+    cc -D_GNU_SOURCE -g -O1 -w "$work/$name.c" -pthread "$@" -o "$work/$name"
+}
+
+# trace STATUS ARGUMENT...: the report is in $work/said, the program's output in $work/out.
+trace() {
+    expected=$1
+    shift
+    status=0
+    (cd "$work" && exec "$fini" trace -o "$work/said" --color=never "$@") \
+        >"$work/out" 2>&1 || status=$?
+    [ "$status" = "$expected" ] ||
+        fail "status $status of trace $*: $(cat "$work/out" "$work/said")"
+}
+
+# opens PATH BODY: a program that opens it in its main as h, and then runs the body.
+opens() {
+    echo "int main(int argc, char **argv) { void *h = dlopen(\"./$1.so\", RTLD_NOW);
+        void (*use)(void) = dlsym(h, \"use\"); $2 return 0; }" | program opener
+}
+
+plugin() {
+    {
+        printf '#include <%s.h>\n' pthread signal stdio stdlib time unistd
+        cat
+    } | library plugin "$@"
+}
+
+case_loads_and_unloads() # timeout=60
+{
+    echo 'void use(void) {}' | plugin
+    opens plugin 'dlclose(h); return 3;'
+    trace 3 ./opener
+    said ' load   ./plugin.so  by main of opener'
+    said ' unload ./plugin.so  by main of opener'
+    said ' load   '"$work"'/opener  with the program'
+    said ' exit   main has returned'
+    said ' end    with status 3'
+    not_said 'FINI-E'
+    same output "$(cat "$work/out")" ''
+}
+
+case_report_on_standard_error() # timeout=60
+{
+    opens none 'puts("mine");'
+    (cd "$work" && "$fini" trace ./opener >"$work/out" 2>"$work/said")
+    same output "$(cat "$work/out")" mine
+    said 'fini: '
+    (cd "$work" && "$fini" trace -q ./opener >"$work/out" 2>"$work/said")
+    same report "$(cat "$work/said")" ''
+}
+
+case_two_namespaces() # timeout=60
+{
+    echo 'void use(void) {}' | plugin
+    echo 'int main(void) { dlclose(dlmopen(LM_ID_NEWLM, "./plugin.so", RTLD_NOW)); return 0; }' |
+        program opener
+    trace 0 ./opener
+    said ' unload ./plugin.so  by main of opener'
+}
+
+# What it leaves is named, with who made it.
+case_left_behind() # timeout=60
+{
+    plugin <<'END'
+#include <printf.h>
+static int prints(FILE *file, const struct printf_info *info, const void *const *values) {}
+static void destroy(void *value) {}
+static void interrupted(int number) {}
+static void forks(void) {}
+static void ends(int status, void *argument) {}
+static void expires(union sigval value) {}
+static ssize_t reads(void *cookie, char *to, size_t size) { return 0; }
+void use(void)
+{
+    pthread_key_t key;
+    timer_t timer;
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD, .sigev_notify_function = expires};
+    pthread_key_create(&key, destroy);
+    signal(SIGUSR1, interrupted);
+    on_exit(ends, NULL);
+    timer_create(CLOCK_MONOTONIC, &event, &timer);
+    fopencookie(NULL, "r", (cookie_io_functions_t){.read = reads});
+    register_printf_specifier('Y', prints, NULL);
+    pthread_atfork(forks, NULL, NULL);
+}
+END
+    opens plugin 'use(); dlclose(h); _exit(0);'
+    trace 0 ./opener
+    for text in 'FINI-E201' \
+        'thread key 0, whose destructor is destroy of plugin.so; created by use' \
+        'FINI-E202' 'exit handler ends of plugin.so; registered by use of plugin.so' 'FINI-E204' \
+        'handler of SIGUSR1, interrupted of plugin.so; registered by use of plugin.so' 'FINI-E206' \
+        'callback of a printf letter, prints of plugin.so' \
+        'callback of a timer, expires of plugin.so' 'callback of a stream, reads of plugin.so'; do
+        said "$text"
+    done
+    # libc takes those back.
+    not_said 'FINI-E203'
+}
+
+case_fork_handler_of_another_owner() # timeout=60
+{
+    plugin <<'END'
+int __register_atfork(void (*)(void), void (*)(void), void (*)(void), void *);
+static void forks(void) {}
+void use(void) { __register_atfork(forks, NULL, NULL, NULL); }
+END
+    opens plugin 'use(); dlclose(h); _exit(0);'
+    trace 0 ./opener
+    said 'FINI-E203'
+    said 'fork handler forks of plugin.so; registered by use of plugin.so'
+}
+
+# What is taken back in time is not told.
+case_nothing_left() # timeout=60
+{
+    plugin <<'END'
+static pthread_key_t key;
+static timer_t timer;
+static FILE *file;
+static void destroy(void *value) {}
+static void interrupted(int number) {}
+static void ends(void) {}
+static void expires(union sigval value) {}
+static int closes(void *cookie) { return 0; }
+void use(void)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD, .sigev_notify_function = expires};
+    pthread_key_create(&key, destroy);
+    signal(SIGUSR1, interrupted);
+    atexit(ends);
+    timer_create(CLOCK_MONOTONIC, &event, &timer);
+    file = fopencookie(NULL, "r", (cookie_io_functions_t){.close = closes});
+}
+__attribute__((destructor)) static void clean(void)
+{
+    pthread_key_delete(key);
+    signal(SIGUSR1, SIG_DFL);
+    timer_delete(timer);
+    fclose(file);
+}
+END
+    opens plugin 'use(); dlclose(h);'
+    trace 0 --findings-status=9 ./opener
+    said ' unload ./plugin.so'
+    not_said 'FINI-E'
+}
+
+case_stays_by_mark() # timeout=60
+{
+    echo 'void use(void) {}' | plugin -Wl,-z,nodelete
+    opens plugin 'dlclose(h);'
+    trace 0 ./opener
+    said ' stays  ./plugin.so  by main of opener'
+    said 'FINI-E001'
+    opens plugin 'dlclose(dlopen("libc.so.6", RTLD_NOW));'
+    trace 0 ./opener
+    said 'FINI-E210'
+    echo 'void use(void) {}' | plugin
+    opens plugin 'dlclose(h); h = dlopen("./plugin.so", RTLD_NOW | RTLD_NODELETE); dlclose(h);'
+    trace 0 ./opener
+    said 'FINI-E001'
+    said ' unload '
+}
+
+case_stays_by_reference() # timeout=60
+{
+    echo 'void use(void) {}' | plugin
+    opens plugin 'dlopen("./plugin.so", RTLD_NOW); dlclose(h); dlclose(h);'
+    trace 0 ./opener
+    said 'FINI-E208'
+    said 'opened 2 times, closed 1; opened last by main of opener'
+    said ' unload ./plugin.so'
+}
+
+case_stays_by_dependent() # timeout=60
+{
+    echo 'void use(void) {}' | plugin -Wl,-soname,plugin.so
+    echo 'void use(void); void more(void) { use(); }' |
+        library dependent "$work/plugin.so" -Wl,-rpath,"$work"
+    opens plugin 'void *d = dlopen("./dependent.so", RTLD_NOW); dlclose(h); dlclose(d);'
+    trace 0 ./opener
+    said 'FINI-E209'
+    said './dependent.so'
+    said ' unload '
+}
+
+case_stays_by_unique_symbol() # timeout=60
+{
+    printf '%s\n' 'template <class T> struct box { static int value; };' \
+        'template <class T> int box<T>::value = 1;' \
+        'extern "C" void use() { ++box<long>::value; }' | library_cxx plugin
+    opens plugin 'dlclose(h);'
+    trace 0 ./opener
+    said 'FINI-E002'
+    said 'box<long>::value'
+}
+
+# The library whose destructors have yet to run is the guilty one.
+case_stays_by_thread_local() # timeout=60
+{
+    printf '%s\n' 'struct cache { ~cache(); char *text = nullptr; };' \
+        'cache::~cache() { delete text; }' 'thread_local cache own;' \
+        'extern "C" void use() { own.text = new char; }' | library_cxx plugin
+    opens plugin 'use(); dlclose(h);'
+    trace 0 ./opener
+    said 'FINI-E207'
+    said ', cache::~cache() of plugin.so; registered by plugin.so'
+    echo 'static void (*use)(void); static void *run(void *nothing) { use(); return NULL; }
+        int main(void) { pthread_t t; void *h = dlopen("./plugin.so", RTLD_NOW);
+        use = dlsym(h, "use"); pthread_create(&t, NULL, run, NULL); pthread_join(t, NULL);
+        dlclose(h); return 0; }' | program opener
+    trace 0 ./opener
+    said ' unload ./plugin.so'
+    not_said 'FINI-E'
+}
+
+inside_source() {
+    echo 'static volatile int there; static int table[4];
+        static void *run(void *nothing) { there = 1; for (;;) { usleep(10000); table[0]++; } }
+        void use(void) { pthread_t t; pthread_create(&t, NULL, run, NULL);
+        while (!there) usleep(1000); }
+        __attribute__((destructor)) static void clean(void) { table[1] = 1; }'
+}
+
+case_thread_inside() # timeout=60
+{
+    inside_source | plugin
+    opens plugin 'use(); dlclose(h); _exit(0);'
+    trace 0 ./opener
+    said 'FINI-E205'
+    said 'from run of plugin.so'
+    said ' thread '
+}
+
+case_thread_inside_at_exit() # timeout=60
+{
+    inside_source | plugin
+    opens plugin 'use();'
+    trace 9 --findings-status=9 ./opener
+    said ' ended  ./plugin.so'
+    said 'FINI-E212'
+    said 'from run of plugin.so'
+}
+
+# A thread that sleeps where a stop would end its sleep is looked at without one.
+case_sleep_is_not_ended() # timeout=60
+{
+    plugin <<'END'
+#include <dlfcn.h>
+#include <sys/epoll.h>
+static volatile int there;
+static void *run(void *nothing)
+{
+    struct epoll_event event;
+    int error, fd = epoll_create1(0);
+    there = 1;
+    error = epoll_wait(fd, &event, 1, 300);
+    puts(error == 0 ? "slept" : "was woken");
+    return NULL;
+}
+void use(void)
+{
+    pthread_t t;
+    pthread_create(&t, NULL, run, NULL);
+    while (!there)
+        usleep(1000);
+    usleep(50000);
+    dlclose(dlopen("./other.so", RTLD_NOW));
+    dlclose(dlopen("./other.so", RTLD_NOW));
+    pthread_join(t, NULL);
+}
+END
+    echo 'int one;' | library other
+    opens plugin 'use();'
+    trace 0 ./opener
+    same output "$(cat "$work/out")" slept
+    said ' unload ./other.so'
+}
+
+# Death by the same signal, with the cause: status 128 + number in the shell.
+case_crash_by_key() # timeout=60
+{
+    plugin <<'END'
+static void destroy(void *value) {}
+void use(void)
+{
+    pthread_key_t key;
+    pthread_key_create(&key, destroy);
+    pthread_setspecific(key, &key);
+}
+END
+    echo 'static void *run(void *nothing) { void *h = dlopen("./plugin.so", RTLD_NOW);
+        ((void (*)(void))dlsym(h, "use"))(); dlclose(h); return NULL; }
+        int main(void) { pthread_t t; pthread_create(&t, NULL, run, NULL);
+        pthread_join(t, NULL); return 0; }' | program opener
+    trace 139 ./opener
+    said 'FINI-E213'
+    said 'thread key 0, whose destructor is destroy of plugin.so; created by use of plugin.so; '
+    said ' crash '
+    said ' end    by SIGSEGV'
+}
+
+# in_failure STATUS TEXT HOST MODULE ENDING: a naive library of tests/failures; on a busy machine
+# its threads may not get to run in time.
+in_failure() {
+    [ -x "$failures/$3" ] || fail "not built: $3"
+    for attempt in 1 2 3 4 5 6 7 8 9 10; do
+        status=0
+        (cd "$failures" && exec "$fini" trace -o "$work/said" --color=never "./$3" "./$4.so" "$5") \
+            >"$work/out" 2>&1 || status=$?
+        if [ "$status" = "$1" ] && grep -qF -e "$2" "$work/said"; then
+            return 0
+        fi
+    done
+    fail "not said in 10 runs of $4: $2: status $status: $(cat "$work/said")"
+}
+
+case_real_failures() # timeout=200 slow=1
+{
+    in_failure 139 'FINI-E214' thread-host 01-naive exit
+    in_failure 139 'FINI-E214' thread-host 02-naive exit
+    in_failure 139 'FINI-E213' 04-host 04-naive unload
+    in_failure 0 'FINI-E207' 04-host 05-naive unload
+    in_failure 139 'FINI-E213' 06-host 06-naive unload
+    in_failure 139 'FINI-E205' 08-host 08-naive forgets
+    in_failure 139 ', which was inside when it went, in ' 08-host 08-naive forgets
+    in_failure 139 ', which was inside when it went, in ' 10-host 10-naive exit
+    in_failure 139 'FINI-E205' 09-host 09-naive unload
+    in_failure 139 'FINI-E213' thread-host 11-naive exit
+}
+
+# same_as_without PROGRAM: output, and status, with the agent and without.
+same_as_without() {
+    status=0
+    (cd "$work" && exec "$@") >"$work/plain" 2>&1 || status=$?
+    trace "$status" "$@"
+    cmp "$work/plain" "$work/out" || fail "another output: $(diff "$work/plain" "$work/out")"
+}
+
+case_program_is_as_before() # timeout=60
+{
+    echo 'void use(void) {}' | plugin
+    program lives <<'END'
+extern char **environ;
+static void handler(int number) { (void)number; }
+int main(int argc, char **argv)
+{
+    struct sigaction action;
+    int status, open_count = 0;
+    for (int i = 0; environ[i]; i++)
+        if (strncmp(environ[i], "_=", 2) != 0)
+            puts(environ[i]);
+    for (int fd = 0; fd < 1024; fd++)
+        open_count += fcntl(fd, F_GETFD) >= 0;
+    printf("%d descriptors\n", open_count);
+    for (int number = 1; number < 32; number++)
+        if (sigaction(number, NULL, &action) == 0)
+            printf("%d: %p %x\n", number, (void *)action.sa_handler, action.sa_flags);
+    printf("%d %d\n", signal(SIGSEGV, handler) == SIG_DFL, signal(SIGSEGV, SIG_DFL) == handler);
+    fflush(stdout);
+    if (fork() == 0) {
+        dlclose(dlopen("./plugin.so", RTLD_NOW));
+        exit(7);
+    }
+    wait(&status);
+    printf("child %d\n", WEXITSTATUS(status));
+    fflush(stdout);
+    if (vfork() == 0) {
+        execl("/bin/sh", "sh", "-c", "env | grep -E '^(LD_|FINI_)'; exit 4", NULL);
+        _exit(9);
+    }
+    wait(&status);
+    printf("child %d\n", WEXITSTATUS(status));
+    return 5;
+}
+END
+    same_as_without ./lives
+    LD_PRELOAD=$work/plugin.so
+    export LD_PRELOAD
+    same_as_without ./lives
+}
+
+case_all_descriptors_closed() # timeout=60
+{
+    echo 'void use(void) {}' | plugin
+    opens plugin 'for (int fd = 0; fd < 1024; fd++) close(fd); dlclose(h); return 6;'
+    trace 6 ./opener
+    said ' unload ./plugin.so'
+    said ' end    with status 6'
+}
+
+case_signals() # timeout=60
+{
+    opens none 'abort();'
+    trace 134 ./opener
+    said ' crash '
+    said 'abort of libc'
+    opens none 'raise(SIGFPE);'
+    trace 136 ./opener
+    opens none 'kill(getpid(), SIGKILL);'
+    trace 137 ./opener
+    said ' end    by SIGKILL'
+    opens none 'kill(getpid(), SIGSEGV); pause();'
+    trace 139 ./opener
+    # A handler of the program's own is the program's.
+    echo 'static void own(int number) { write(1, "own", 3); _exit(8); }
+        int main(void) { signal(SIGSEGV, own); *(volatile int *)8 = 1; return 0; }' |
+        program opener
+    trace 8 ./opener
+    same output "$(cat "$work/out")" own
+    not_said ' crash '
+}
+
+case_flood() # timeout=100
+{
+    for i in 0 1 2 3; do
+        echo 'void use(void) {}' | library "flood$i"
+    done
+    program flood <<'END'
+static void *run(void *path)
+{
+    for (int i = 0; i < 200; i++)
+        dlclose(dlopen(path, RTLD_NOW));
+    return NULL;
+}
+int main(void)
+{
+    char *paths[] = {"./flood0.so", "./flood1.so", "./flood2.so", "./flood3.so"};
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        pthread_create(&threads[i], NULL, run, paths[i]);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    puts("done");
+    return 5;
+}
+END
+    same_as_without ./flood
+    same unloads "$(grep -c ' unload ./flood' "$work/said")" 800
+    not_said 'FINI-E'
+}
+
+# What the program writes into the ring is believed as little as a file. Events of all kinds, with
+# words that may mean something, and anything as text; the places are those of agent.h.
+case_ring_of_lies() # timeout=100
+{
+    program liar <<'END'
+static unsigned seed;
+static unsigned any(unsigned below) { return rand_r(&seed) % below; }
+static unsigned long word(void)
+{
+    switch (any(4)) {
+    case 0: return any(16);
+    case 1: return (unsigned long)any + any(8192);
+    case 2: return -1ul - any(3);
+    }
+    return 0x7f0000000000ul + rand_r(&seed);
+}
+static void lie(char *slot)
+{
+    *(unsigned *)(slot + 8) = 1 + any(22);
+    *(unsigned *)(slot + 12) = any(3) ? getpid() : any(5);
+    *(unsigned *)(slot + 24) = 1 + any(4);
+    *(unsigned *)(slot + 28) = any(300);
+    for (int i = 0; i < 6; i++)
+        ((unsigned long *)(slot + 32))[i] = word();
+    for (int i = 80; i < 128; i++)
+        slot[i] = any(4) ? any(256) : 0;
+}
+int main(int argc, char **argv)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    char line[4096], *ring = NULL;
+    seed = atoi(argv[1]);
+    while (!ring && fgets(line, sizeof line, maps))
+        if (strstr(line, "fini-trace"))
+            ring = (char *)strtoul(line, NULL, 16);
+    for (int i = 0; ring && i < 2000; i++) {
+        unsigned long number = *(unsigned long *)(ring + 64);
+        char *slot = ring + 192 + number % 65536 * 128;
+        lie(slot);
+        *(unsigned long *)(ring + 64) = number + *(unsigned *)(slot + 24);
+        __sync_synchronize();
+        *(unsigned long *)slot = number + 1;
+    }
+    _exit(ring ? 6 : 7);
+}
+END
+    for seed in 1 2 3 4; do
+        trace 6 ./liar $seed
+        [ "$(grep -c ' crash ' "$work/said")" -gt 5 ] || fail "no lie was read: $(cat "$work/said")"
+    done
+}
+
+case_tracer_is_killed() # timeout=60
+{
+    echo 'void use(void) {}' | plugin
+    echo 'int main(void) { kill(getppid(), SIGKILL); while (getppid() == atoi(getenv("TRACER")));
+        for (int i = 0; i < 100; i++) dlclose(dlopen("./plugin.so", RTLD_NOW));
+        creat("end", 0600); return 0; }' | program opener
+    (cd "$work" && TRACER=$$ sh -c 'TRACER=$$ exec "$0" trace -o said ./opener' "$fini") || :
+    for attempt in $(seq 300); do
+        [ -f "$work/end" ] && return 0
+        sleep 0.1
+    done
+    fail 'the program hangs'
+}
+
+case_signal_is_passed_on() # timeout=60
+{
+    echo 'static void own(int number) { _exit(number == SIGTERM ? 8 : 9); }
+        int main(void) { signal(SIGTERM, own); kill(getppid(), SIGTERM); for (;;) pause(); }' |
+        program opener
+    trace 8 ./opener
+}
+
+# More events than the ring holds at one time.
+case_more_than_the_ring() # timeout=100
+{
+    opens none 'for (int i = 0; i < 150000; i++) { pthread_key_t key;
+        pthread_key_create(&key, free); pthread_key_delete(key); } return 4;'
+    trace 4 ./opener
+    said ' end    with status 4'
+}
+
+case_other_programs_in_the_process() # timeout=60
+{
+    echo 'void use(void) {}' | plugin
+    opens plugin 'dlclose(h); return 3;'
+    printf '#!/bin/sh\nexec ./opener "$@"\n' >"$work/script"
+    chmod +x "$work/script"
+    trace 3 ./script
+    said ' exec'
+    said ' unload ./plugin.so  by main of opener'
+    trace 3 env -i ./opener
+    said ' unload ./plugin.so  by main of opener'
+}
+
+case_where_a_caller_looks() # timeout=60
+{
+    mkdir "$work/plugins"
+    echo 'void use(void) {}' | library plugin
+    mv "$work/plugin.so" "$work/plugins"
+    echo 'int main(void) { return dlopen("plugin.so", RTLD_NOW) ? 0 : 9; }' |
+        program opener -Wl,-rpath,'$ORIGIN/plugins'
+    trace 0 ./opener
+}
+
+case_not_traced() # timeout=60
+{
+    echo 'int main(void) { return 0; }' | program fixed -static
+    trace 2 ./fixed
+    grep -qF 'it is static' "$work/out" || fail "not said: $(cat "$work/out")"
+    trace 127 ./none
+    : >"$work/text"
+    trace 126 ./text
+    cp "$work/fixed" "$work/other"
+    echo 'int main(void) { return 0; }' | program other
+    chmod u+s "$work/other"
+    trace 2 ./other
+    grep -qF 'set-user-ID' "$work/out" || fail "not said: $(cat "$work/out")"
+}
+
+# json PROGRAM-OF-PYTHON: with the report as d.
+json() {
+    python3 -c "import json,sys; d=json.load(open(sys.argv[1])); $1" "$work/said"
+}
+
+case_json() # timeout=60
+{
+    command -v python3 >/dev/null || skip 'no python3'
+    inside_source | plugin
+    opens plugin 'use(); dlclose(h); _exit(0);'
+    trace 0 --format=json ./opener
+    json 'assert d["schema"] == "fini-trace/1" and d["command"] == ["./opener"], d
+assert d["findings"] == 1 and d["not_looked"] == 0, d
+e = d["events"]; kinds = [x["event"] for x in e]
+assert kinds.count("unload") == 1 and kinds[-1] == "end" and "thread" in kinds, kinds
+f, = [x for x in e if x["event"] == "finding"]
+assert f["id"] == "FINI-E205" and f["severity"] == "danger" and f["path"] == "./plugin.so", f
+assert "run of plugin.so" in f["stack"], f
+assert all(x["time"] >= 0 and x["thread"] > 0 for x in e)
+assert [x for x in e if x["event"] == "load"][0]["startup"] is True'
+}
+
+case_trace_event() # timeout=60
+{
+    command -v python3 >/dev/null || skip 'no python3'
+    inside_source | plugin
+    opens plugin 'use(); dlclose(h); _exit(0);'
+    trace 0 --format=trace-event ./opener
+    json 'e = d["traceEvents"]
+begun = {x["id"] for x in e if x["ph"] == "b"}; ended = {x["id"] for x in e if x["ph"] == "e"}
+assert begun == ended and len(begun) > 3, (begun, ended)
+assert any(x["ph"] == "B" and x["name"] == "run of plugin.so" for x in e)
+assert any(x["ph"] == "i" and x["name"].startswith("FINI-E205") for x in e)
+assert all("ts" in x and "pid" in x and "tid" in x for x in e)'
+}
+
+case_lua() # timeout=60
+{
+    command -v lua5.4 >/dev/null || skip 'no lua5.4'
+    echo 'int luaopen_plugin(void *state) { return 0; }' | library plugin
+    printf 'package.cpath = "./?.so"\nrequire "plugin"\nprint(1 + 1)\n' >"$work/script.lua"
+    same_as_without lua5.4 script.lua
+    said ' load   ./plugin.so  by '
+    said ' unload ./plugin.so  by '
+}
+
+case_python() # timeout=60
+{
+    command -v python3 >/dev/null || skip 'no python3'
+    inside_source | plugin
+    printf '%s\n' 'import _ctypes, ctypes' 'handle = _ctypes.dlopen("./plugin.so", 2)' \
+        '_ctypes.dlclose(handle)' 'ctypes.CDLL("./plugin.so").use()' 'print("end")' \
+        >"$work/script.py"
+    same_as_without python3 script.py
+    said ' unload ./plugin.so  by py_dl_close of _ctypes'
+    said 'FINI-E212'
+    said 'from run of plugin.so'
+}
+
+# logged TEXT COUNT FILE: soon, in so many lines of it.
+logged() {
+    for attempt in $(seq 300); do
+        found=$(grep -cF -e "$1" "$3" 2>/dev/null || :)
+        [ "${found:-0}" -lt "$2" ] || return 0
+        sleep 0.1
+    done
+    fail "not in $3: $1"
+}
+
+# A server that is told to load its modules again, and then to end. serves LOG READY SIGNAL PROGRAM
+serves() {
+    log=$1
+    ready=$2
+    signal=$3
+    shift 3
+    "$fini" trace -o "$work/said" --color=never "$@" >"$work/out" 2>&1 &
+    server=$!
+    trap 'kill "$server" 2>/dev/null || :; rm -rf "$work"' EXIT
+    logged "$ready" 1 "$log"
+    kill "-$signal" "$(cat "$work/pid")"
+    logged "$ready" 2 "$log"
+    kill -TERM "$(cat "$work/pid")"
+    wait "$server" || fail "status $? of $*: $(cat "$work/out")"
+}
+
+# How often a line with the text was written.
+said_times() {
+    same "lines with $1" "$(grep -cF -e "$1" "$work/said")" "$2"
+}
+
+# Loads its modules, unloads and loads them again when it begins, and when it is told to.
+case_apache() # timeout=100
+{
+    server=$(command -v apache2 || echo /usr/sbin/apache2)
+    modules=/usr/lib/apache2/modules
+    [ -x "$server" ] && [ -f "$modules/mod_mpm_event.so" ] || skip 'no apache2'
+    {
+        printf '%s\n' "ServerRoot $work" "PidFile $work/pid" "ErrorLog $work/log" \
+            'ServerName localhost' "Listen 127.0.0.1:$((20000 + $$ % 20000))" 'User daemon' \
+            'Group daemon' "DocumentRoot $work"
+        for module in mpm_event authz_core dir; do
+            echo "LoadModule ${module}_module $modules/mod_$module.so"
+        done
+    } >"$work/conf"
+    serves "$work/log" 'resuming normal operations' USR1 "$server" -f "$work/conf" -DFOREGROUND
+    said_times " load   $modules/mod_dir.so  by apr_dso_load of libapr" 3
+    said_times " unload $modules/mod_dir.so  by " 3
+    said ' end    with status 0'
+    not_said ' crash '
+}
+
+# Told to begin anew, it loads the new module before it unloads the old one: the same.
+case_nginx() # timeout=100
+{
+    server=$(command -v nginx || echo /usr/sbin/nginx)
+    module=$(ls /usr/lib/nginx/modules/*.so 2>/dev/null | head -n 1)
+    [ -x "$server" ] && [ "$module" ] ||
+        skip 'no nginx, or no module; its package starts a server, so it is not installed'
+    {
+        printf '%s;\n' "load_module $module" "pid $work/pid" "error_log $work/log notice" \
+            'daemon off' 'worker_processes 1'
+        echo 'events { worker_connections 16; }'
+    } >"$work/conf"
+    serves "$work/log" 'start worker process ' HUP "$server" -p "$work" -c "$work/conf"
+    said_times " load   $module  by nginx" 1
+    said_times " stays  $module  by nginx" 1
+    said 'opened 2 times, closed 1; opened last by nginx'
+    said_times " unload $module  by nginx" 1
+    said ' end    with status 0'
+}
+
+protocol "$@"

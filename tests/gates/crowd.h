@@ -56,6 +56,18 @@ static inline int usable_processors(void)
     return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
+/* Moves this thread to the nth of the processors it may use. */
+static inline void move_to_processor(int nth)
+{
+    cpu_set_t may, only;
+    CPU_ZERO(&only);
+    require_eq(sched_getaffinity(0, sizeof may, &may), 0);
+    for (int cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&only) == 0; cpu++)
+        if (CPU_ISSET(cpu, &may) && nth-- == 0)
+            CPU_SET(cpu, &only);
+    require_eq(pthread_setaffinity_np(pthread_self(), sizeof only, &only), 0);
+}
+
 static inline void say_verdict(bool wrong)
 {
     say(wrong ? "caught" : "nothing wrong");

@@ -57,6 +57,7 @@ static void wait_until(_Atomic unsigned *word, unsigned value)
 static void *enters(void *arg)
 {
     uint32_t seed = 1;
+    move_to_processor(1);
     gate = choose_gate();
     fini_gate_enter(gate); /* a place of its own */
     fini_gate_leave(gate);
@@ -101,10 +102,13 @@ static void run_litmus(void)
     unsigned n = 0, both = 0;
     if (usable_processors() < 2)
         skip("one processor: nothing happens at the same time");
+    /* Threads that wait for each other and yield are left on one processor by Linux when the others
+     * are busy, for as long as this runs: nothing was caught in 1,700,000 tries. */
     pthread_t thread = start_thread(enters, NULL);
+    move_to_processor(0);
     wait_until(&ready, 3);
     for (double end = seconds() + SECONDS; seconds() < end && both == 0;)
-        for (int more = 0; more < 1000; more++)
+        for (int more = 0; more < 100; more++)
             both += try_once(++n);
     atomic_store(&stop, true);
     try_once(++n);

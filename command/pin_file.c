@@ -39,20 +39,15 @@ static const char *map(struct pin_file *file)
     return NULL;
 }
 
-const char *pin_file_open(const char *path, bool replaced, struct pin_file *ret)
+const char *pin_file_open(const char *path, struct pin_file *ret)
 {
     *ret = (struct pin_file){.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
-    ret->path = ret->fd < 0 ? NULL : realpath(path, NULL);
-    if (!ret->path)
+    if (ret->fd < 0)
         return last_error();
     const char *error = map(ret);
-    if (error)
-        return error;
-    if (fgetxattr(ret->fd, "security.ima", NULL, 0) > 0)
+    if (!error && fgetxattr(ret->fd, "security.ima", NULL, 0) > 0)
         return "it is signed (security.ima): the signature would no longer fit";
-    if (replaced && ret->info.st_nlink > 1)
-        return "it has other names (hard links), which would keep the old one: use --output";
-    return NULL;
+    return error;
 }
 
 static bool write_all(int fd, const unsigned char *bytes, size_t size)
@@ -100,24 +95,40 @@ static bool copy_properties(const struct pin_file *file, int to)
     return copy_attributes(file->fd, to) && fchmod(to, file->info.st_mode & 07777) == 0;
 }
 
-static const char *fill(struct pin_file *file, int fd, bool replaced)
+static const char *fill(const struct pin_file *file, int fd)
 {
     if (!write_all(fd, file->bytes, file->size))
         return last_error();
-    if (replaced && !copy_properties(file, fd))
+    if (file->replaced && !copy_properties(file, fd))
         return "its owner, mode or attributes cannot be kept: use --output";
-    if (!replaced && fchmod(fd, file->info.st_mode & 0777) < 0)
+    if (!file->replaced && fchmod(fd, file->info.st_mode & 0777) < 0)
         return last_error();
     return fsync(fd) == 0 ? NULL : last_error();
 }
 
-const char *pin_file_prepare(struct pin_file *file, const char *output)
+/* A name that is there stands for what it leads to, which may be the input. A device or a pipe
+ * would be lost by taking its name. */
+static const char *choose_place(struct pin_file *file, const char *place)
 {
-    if (output) {
-        free(file->path);
-        file->path = strdup(output);
-    }
-    if (!file->path || asprintf(&file->new_path, "%s.XX" "XXXX", file->path) < 0) {
+    struct stat info;
+    bool there = stat(place, &info) == 0;
+    if (there && !S_ISREG(info.st_mode))
+        return "not a file";
+    file->path = there ? realpath(place, NULL) : strdup(place);
+    if (!file->path)
+        return last_error();
+    file->replaced = there && info.st_dev == file->info.st_dev && info.st_ino == file->info.st_ino;
+    if (file->replaced && info.st_nlink > 1)
+        return "it has other names (hard links), which would keep the old one: use --output";
+    return NULL;
+}
+
+const char *pin_file_prepare(struct pin_file *file, const char *place)
+{
+    const char *error = choose_place(file, place);
+    if (error)
+        return error;
+    if (asprintf(&file->new_path, "%s.XX" "XXXX", file->path) < 0) {
         file->new_path = NULL;
         return "no memory";
     }
@@ -127,7 +138,7 @@ const char *pin_file_prepare(struct pin_file *file, const char *output)
         file->new_path = NULL;
         return last_error();
     }
-    const char *error = fill(file, fd, !output);
+    error = fill(file, fd);
     close(fd);
     return error;
 }

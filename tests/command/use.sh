@@ -205,6 +205,9 @@ case_colour() # timeout=60
         >"$work/said" </dev/null || :
     said "$escape[32munloads"
     said '0 of 2: clean.so'
+    TERM=xterm script -qec "'$fini' pin --unpin '$work/clean.so'" /dev/null >"$work/said" \
+        </dev/null
+    said "$escape[1m$work/clean.so$escape[0m: already not pinned"
     NO_COLOR=1 TERM=xterm script -qec "'$fini' check '$work/clean.so'" /dev/null >"$work/said" \
         </dev/null
     not_said "$escape[32m"

@@ -148,6 +148,7 @@ int check_run(int argc, char **argv)
     struct options options = {.seconds = 10, .format = "text", .colour = "auto"};
     struct checking checking = {.options = &options};
     struct files files = {NULL, 0, false};
+    command_await_children();
     int status = parse(argc, argv, &options);
     if (status >= 0)
         return status;

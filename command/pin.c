@@ -114,6 +114,7 @@ int pin_run(int argc, char **argv)
 {
     struct options options = {0};
     text_choose_colour("auto");
+    command_await_children();
     for (int option; (option = getopt_long(argc, argv, "uo:tqh", long_options, NULL)) != -1;) {
         switch (option) {
         case 'u': options.unpin = true; break;

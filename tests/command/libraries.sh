@@ -55,6 +55,18 @@ clean() {
     same "$1" "$(cat "$work/said")" "$work/$1.so: unloads"
 }
 
+# ignoring COMMAND...: by somebody who ignores SIGCHLD, which programs that are started inherit;
+# then the system forgets children that end.
+ignoring() {
+    {
+        echo '#include <signal.h>'
+        echo '#include <unistd.h>'
+        echo 'int main(int n, char **v) { signal(SIGCHLD, SIG_IGN); execv(v[1], v + 1); return 126; }'
+    } >"$work/ignoring.c"
+    cc "$work/ignoring.c" -o "$work/ignoring"
+    timeout 20 "$work/ignoring" "$@"
+}
+
 ids() {
     grep -oE 'FINI-E[0-9]+' "$work/said" | sort -u | tr '\n' ' '
 }

@@ -360,4 +360,43 @@ case_caller_is_unharmed() # timeout=60
     said '2 files'
 }
 
+case_children_are_ignored() # timeout=60
+{
+    echo '*(volatile int *)8 = 1;' | constructor loading
+    ignoring "$fini" check --probe "$work/loading.so" >"$work/said" || :
+    said 'while it was loaded: Segmentation fault'
+    echo ';' | constructor clean
+    echo 'int unshare(int flags) { return -1; }' | library none
+    status=0
+    LD_PRELOAD=$work/none.so ignoring "$fini" check --probe "$work/clean.so" >"$work/said" ||
+        status=$?
+    same status "$status" 0
+    said 'tried: gone'
+    echo 'extern int missing; int *use(void) { return &missing; }' | library needs
+    status=0
+    ignoring "$fini" pin --try "$work/needs.so" 2>"$work/said" || status=$?
+    same status "$status" 2
+    said 'cannot be loaded here'
+}
+
+# What is opened must not be taken for a stream of ours that is closed.
+case_closed_streams() # timeout=60
+{
+    echo ';' | constructor clean
+    for closed in '0' '1' '2' '0 1 2'; do
+        status=0
+        (
+            for fd in $closed; do
+                eval "exec $fd>&-"
+            done
+            exec "$fini" check --probe --quiet "$work/clean.so"
+        ) || status=$?
+        same "status without $closed" "$status" 0
+    done
+    status=0
+    "$fini" check --probe "$work/clean.so" >&- 2>"$work/said" || status=$?
+    same status "$status" 2
+    said 'standard output does not take it all'
+}
+
 protocol "$@"

@@ -91,6 +91,46 @@ case_names_on_standard_input() # timeout=60
     printf '%s\0' "$work/clean.so" | check 0 --null -
     said 'clean.so: unloads'
     check 0 - </dev/null
+    # Whoever forgets --null gets no verdict about the first name alone.
+    printf '%s\0' "$work/clean.so" "$work/marked.so" >"$work/names"
+    check 2 - <"$work/names"
+    said 'standard input: names end in zero bytes: --null'
+    not_said 'unloads'
+    check 2 - <"$work"
+    said 'standard input: Is a directory'
+    check 2 - <&-
+    said 'standard input: '
+}
+
+# What is named and not there has its line in the report, in its place.
+case_files_that_are_not_there() # timeout=60
+{
+    two_libraries
+    ln -s nowhere "$work/link.so"
+    check 2 "$work/marked.so" "$work/none.so" "$work/link.so" "$work/clean.so"
+    said "$work/none.so: No such file or directory"
+    said "$work/link.so: No such file or directory"
+    said '4 files: 1 unload, 0 may stay, 1 stay, 2 cannot be read'
+    "$fini" check --format=json "$work/none.so" >"$work/said" 2>&1 || :
+    said "\"path\":\"$work/none.so\",\"error\":\"No such file or directory\"}"
+}
+
+# A library in a folder that may not be read is not passed over in silence.
+case_unreadable_files() # timeout=60
+{
+    [ "$(id -u)" = 0 ] || skip 'only root can become another user'
+    command -v setpriv >/dev/null || skip 'no setpriv'
+    two_libraries
+    mkdir "$work/folder"
+    cp "$work/marked.so" "$work/folder"
+    chmod 000 "$work/folder/marked.so"
+    chmod 755 "$work"
+    status=0
+    setpriv --reuid 65534 --regid 65534 --clear-groups "$fini" check "$work/folder" \
+        >"$work/said" 2>&1 || status=$?
+    [ "$status" != 126 ] && [ "$status" != 127 ] || skip 'the program cannot be run by others'
+    same status "$status" 2
+    said 'folder/marked.so: Permission denied'
 }
 
 case_quiet() # timeout=60
@@ -221,6 +261,15 @@ case_names_are_cleaned() # timeout=60
     cp "$work/clean.so" "$bad"
     check 0 "$bad"
     said 'a?]0;x?.so: unloads'
+}
+
+case_why_where_children_are_ignored() # timeout=60
+{
+    sleep 50 &
+    "$fini" why $! >"$work/expected"
+    ignoring "$fini" why $! >"$work/said"
+    kill $!
+    same lines "$(wc -l <"$work/said")" "$(wc -l <"$work/expected")"
 }
 
 case_a_full_disk_is_an_error() # timeout=60

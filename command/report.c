@@ -120,6 +120,8 @@ static void show_finding_total(enum finding finding, size_t files)
 
 static void show_totals(const struct totals *totals)
 {
+    if (totals->files == 0)
+        puts("no shared library");
     if (totals->files < 2)
         return;
     printf("%zu files: %zu unload, %zu may stay, %zu stay", totals->files,

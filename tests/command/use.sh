@@ -81,6 +81,7 @@ case_folders() # timeout=60
     said 'folder/deep/marked.so: stays'
     mkdir "$work/empty"
     check 0 "$work/empty"
+    same said "$(cat "$work/said")" 'no shared library'
 }
 
 case_names_on_standard_input() # timeout=60
@@ -96,6 +97,10 @@ case_names_on_standard_input() # timeout=60
     check 2 - <"$work/names"
     said 'standard input: names end in zero bytes: --null'
     not_said 'unloads'
+    check 2 - </dev/zero
+    head -c 1000000 /dev/zero | tr '\0' x >"$work/long"
+    check 2 - <"$work/long"
+    said 'standard input: a name is too long'
     check 2 - <"$work"
     said 'standard input: Is a directory'
     check 2 - <&-

@@ -61,9 +61,9 @@ case_symbols_that_residents_use() # timeout=60
         library resident -Wl,-z,nodelete -Wl,-z,lazy
     finds bound FINI-E013 'may stay' 'shared  used by resident.so'
     "$fini" check --probe "$work/bound.so" >"$work/said" || :
-    said 'unloads (tried; as it was read, it may stay)'
+    said 'unloads (tried: gone; as it was read, it may stay)'
     LD_BIND_NOW=1 "$fini" check --probe "$work/bound.so" >"$work/said" || :
-    said 'stays (tried; as it was read, it may stay)'
+    said 'stays (tried: stayed; as it was read, it may stay)'
 }
 
 case_circle_with_a_resident() # timeout=60

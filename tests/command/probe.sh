@@ -34,6 +34,8 @@ case_goes() # timeout=60
     libc=$(ldd "$build/command/fini-probe" | sed -n 's|.*=> \(/.*libc\.so[^ ]*\) .*|\1|p')
     check 1 --probe "$libc"
     said 'tried: at-startup'
+    said FINI-E116
+    said 'stays (tried: at-startup; as it was read, it unloads)'
 }
 
 case_stays() # timeout=60
@@ -46,8 +48,10 @@ case_stays() # timeout=60
         echo 'static thread_local value v;'
         echo 'static int used = ++v.n;'
     } | library_cxx local
-    tries local 1 '; as it was read, it may stay'
+    tries local 1 ': stayed; as it was read, it may stay'
     said FINI-E102
+    check 1 --probe "$work/marked.so" "$work/local.so"
+    said '2 files: 0 unload, 0 may stay, 2 stay'
     said '1, the first: '
 }
 
@@ -160,6 +164,8 @@ case_crashes() # timeout=60
     echo '*(volatile int *)8 = 1;' | constructor loading
     tries loading 1 ': crashed'
     said 'while it was loaded: Segmentation fault'
+    "$fini" check --probe --color=always "$work/loading.so" >"$work/said" || :
+    not_said "$(printf '\033[32m')"
     end='abort()'
     echo ';' | constructor unloading
     tries unloading 1 ': crashed'
@@ -345,6 +351,11 @@ case_no_host() # timeout=60
     [ "$status" != 0 ] || skip 'fini has been installed on this system'
     same status "$status" 2
     said 'clean.so: the probe could not be started'
+    status=0
+    "$work/alone/fini" check --probe "$work/clean.so" "$work/clean.so" >"$work/said" 2>&1 ||
+        status=$?
+    same status "$status" 2
+    not_said 'cannot be read'
 }
 
 # What the library does to its process does not reach the one that asks.

@@ -37,7 +37,7 @@ enum severity {
       "initial-exec thread-local storage: takes from a small reserve, reloading can run out",     \
       "compile with -ftls-model=global-dynamic, or with -mtls-dialect=gnu2 for speed")            \
     X(KEY_LEFT, "FINI-E007", DANGER,                                                              \
-      "creates thread keys and never deletes one: their destructors are called after it has gone", \
+      "creates thread keys and never deletes one: destructors run after it has gone; keys run out", \
       "delete the key at unload, or use fini_local")                                              \
     X(HANDLER_NO_OWNER, "FINI-E008", DANGER,                                                      \
       "registers exit handlers that belong to no image: exit() calls them after it has gone",     \
@@ -78,7 +78,7 @@ enum severity {
       "compile without static probes")                                                            \
     X(PROBE_STAYED, "FINI-E101", STAYS,                                                           \
       "stayed mapped after dlclose",                                                              \
-      "see the other findings; without any, a library that it needs keeps it")                    \
+      "see the other findings; without any it has opened itself, or another library keeps it")    \
     X(PROBE_PENDING, "FINI-E102", MAY_STAY,                                                       \
       "loading registered destructors of thread-local values for a thread that lives on",         \
       "see FINI-E003 and FINI-E004")                                                              \

@@ -231,7 +231,8 @@ static void add_call(void *context, uint64_t address, const unsigned char *befor
     char place[PLACE_SIZE] = "";
     if (calls->wanted && !calls->wanted(before, length))
         return;
-    elf_lines_of_code(&calls->reading->lines, address, place, sizeof place);
+    if (calls->count < EVIDENCE_MOST)
+        elf_lines_of_code(&calls->reading->lines, address, place, sizeof place);
     if (!place[0])
         snprintf(place, sizeof place, "at 0x%llx", (unsigned long long)address);
     image_add(calls->reading->image, calls->finding, calls->name, place);

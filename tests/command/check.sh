@@ -213,10 +213,30 @@ case_thread_keys() # timeout=60
         echo '#ifdef CURED'
         echo '__attribute__((destructor)) static void end(void) { pthread_key_delete(key); }'
         echo '#endif'
+        echo '#ifdef MANY'
+        seq 19 | sed 's/.*/void more&(void) { pthread_key_create(\&key, 0); }/'
+        echo '#endif'
     } >"$work/source"
     library left <"$work/source"
     finds left FINI-E007 unloads 'pthread_key_create'
     said 'left.c:3'
+    # The linker's stub, which jumps there, is no call.
+    same 'places' "$(grep -c '^      pthread_key_create' "$work/said")" 1
+    for compiler in gcc clang; do
+        {
+            echo '#include <pthread.h>'
+            echo 'pthread_key_t key;'
+            echo 'int start(void) { return pthread_key_create(&key, 0); }'
+        } | library last -O2 -fno-plt
+        finds last FINI-E007 unloads pthread_key_create
+        said 'last.c:3'
+        same places "$(grep -c '^      pthread_key_create' "$work/said")" 1
+    done
+    compiler=
+    library many -DMANY <"$work/source"
+    check 1 "$work/many.so"
+    same 'places' "$(grep -c '^      pthread_key_create  .*/many.c:' "$work/said")" 8
+    said '      and 12 more'
     library deleted -DCURED <"$work/source"
     clean deleted
 }

@@ -37,7 +37,8 @@ enum severity {
       "initial-exec thread-local storage: takes from a small reserve, reloading can run out",     \
       "compile with -ftls-model=global-dynamic, or with -mtls-dialect=gnu2 for speed")            \
     X(KEY_LEFT, "FINI-E007", DANGER,                                                              \
-      "creates thread keys and never deletes one: destructors run after it has gone; keys run out", \
+      "creates thread keys and never deletes one: their destructors are called after it has "      \
+      "gone, and there are few keys",                                                             \
       "delete the key at unload, or use fini_local")                                              \
     X(HANDLER_NO_OWNER, "FINI-E008", DANGER,                                                      \
       "registers exit handlers that belong to no image: exit() calls them after it has gone",     \

@@ -6,6 +6,8 @@
 
 # constructor NAME [OPTION...]: a library whose constructor has the body on standard input.
 constructor() {
+    made=$1
+    shift
     {
         printf '#include <%s.h>\n' pthread signal stdio stdlib string sys/mman sys/resource \
             sys/stat sys/time unistd
@@ -16,7 +18,7 @@ constructor() {
         cat
         echo '}'
         echo '__attribute__((destructor)) static void end(void) { END; }'
-    } | library "$1" -D"END=${end:-}"
+    } | library "$made" -D"END=${end:-}" "$@"
 }
 
 # tries NAME STATUS OUTCOME: --probe of it.
@@ -113,6 +115,25 @@ case_leaves_memory() # timeout=60
         '-1, 0);' | constructor memory
     tries memory 0 ': gone'
     said '1024 KiB, executable'
+}
+
+# What has no code is no library.
+case_leaves_files_mapped() # timeout=60
+{
+    {
+        echo 'int fd = open("/etc/passwd", 0);'
+        echo 'mmap(0, 4096, PROT_READ, MAP_PRIVATE, fd, 0); close(fd);'
+        echo 'mmap(0, 1 << 20, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0);'
+    } | constructor maps -include fcntl.h
+    tries maps 0 ': gone'
+    said '      /etc/passwd'
+    said '      /dev/zero (deleted)'
+    same ids "$(ids)" 'FINI-E109 '
+    echo 'int one(void) { return 1; }' | library resident -Wl,-z,nodelete
+    echo ';' | constructor brings -Wl,--no-as-needed "$work/resident.so"
+    tries brings 0 ': gone'
+    said "      $work/resident.so"
+    same ids "$(ids)" 'FINI-E108 '
 }
 
 case_leaves_settings() # timeout=60

@@ -426,13 +426,21 @@ case_macho() # timeout=60
     finds dtrace FINI-E033 stays 'probes  __DATA,__dof'
     macho plain 6 __data 0 0 7
     clean plain
-    # The same, in a file for one processor of several.
-    {
-        printf '\312\376\272\276\000\000\000\001\001\000\000\014\000\000\000\003'
-        printf '\000\000\000\034\000\000\000\300\000\000\000\000'
-        cat "$work/swift.so"
-    } >"$work/fat.so"
+    # The same, in a file for one processor of several, by either kind of table.
+    fat "$work/swift.so" >"$work/fat.so"
     finds fat FINI-E031 stays Swift
+    fat64 "$work/swift.so" >"$work/fat64.so"
+    finds fat64 FINI-E031 stays Swift
+    head -c 100 "$work/fat64.so" >"$work/cut.so"
+    check 2 "$work/cut.so"
+    said 'damaged: an architecture is not in the file'
+    # Archives for several processors are no damaged libraries.
+    { echo '!<arch>' && cat "$work/plain.so"; } >"$work/archive"
+    mkdir "$work/folder"
+    fat "$work/archive" >"$work/folder/all.a"
+    check 0 "$work/folder"
+    check 2 "$work/folder/all.a"
+    said 'not a shared library'
 }
 
 protocol "$@"

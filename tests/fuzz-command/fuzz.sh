@@ -46,6 +46,8 @@ make_corpus() {
     done
     macho all 6 __objc_imageinfo 15 128 7
     cp "$work/all.so" "$work/corpus/macho"
+    fat "$work/all.so" >"$work/corpus/macho-fat"
+    fat64 "$work/all.so" >"$work/corpus/macho-fat64"
     pe >"$work/corpus/pe"
 }
 

@@ -233,6 +233,14 @@ case_completion() # timeout=60
     completes 'trace-event' fini trace --format = trace
     completes '--findings-status=' fini trace --fi
     completes '--keep' fini run --k
+    # Files are left to bash, which knows about blanks in names.
+    touch "$work/a b.so" "$work/a c.so"
+    for line in check pin 'why 1' 'check -' 'pin --output'; do
+        # shellcheck disable=SC2086
+        completes '' fini $line "$work/a"
+    done
+    grep -q '^complete .*-o default' "$source/command/completion/fini.bash" ||
+        fail 'nobody completes files'
     command -v zsh >/dev/null || skip 'no zsh for the other half'
     zsh -n "$source/command/completion/_fini"
 }

@@ -24,6 +24,21 @@ case_nodelete() # timeout=60
     finds marked FINI-E001 stays 'DT_FLAGS_1: NODELETE  .dynamic'
 }
 
+# Of two entries with one tag the loader believes the last (elf/get-dynamic-info.h).
+case_two_entries_of_a_tag() # timeout=60
+{
+    echo 'int one(void) { return 1; }' | library twice
+    "$fini" pin -q "$work/twice.so"
+    set -- $(readelf -dW "$work/twice.so" |
+        sed -n 's/^Dynamic section at offset \(0x[0-9a-f]*\) contains \([0-9]*\) entries:$/\1 \2/p')
+    printf '\373\377\377\157\000\000\000\000\000\000\000\000\000\000\000\000' |
+        dd of="$work/twice.so" bs=1 seek=$(($1 + ($2 - 1) * 16)) conv=notrunc 2>/dev/null
+    same entries "$(readelf -dW "$work/twice.so" | grep -c FLAGS_1)" 2
+    clean twice
+    "$fini" check --probe "$work/twice.so" >"$work/said"
+    said 'tried: gone'
+}
+
 unique_source() {
     echo 'template <class T> struct box { static int value; };'
     echo 'template <class T> int box<T>::value = 1;'

@@ -374,6 +374,21 @@ case_without_sections() # timeout=60
     finds none FINI-E002 stays 'box<long>::value'
 }
 
+# A DLL with 65536 imports and more, whose names all have no end: looking for the end of each takes
+# time without one.
+case_dll_of_names_without_an_end() # timeout=60
+{
+    {
+        pe_header '\000\000\000\002'
+        printf '\050\020\000\000\000\000\000\000\000\000\000\000\140\020\000\000\050\020\000\000'
+        head -c 20 /dev/zero
+        yes 1234567 | head -n 130555 | tr '1234567\n' '\000\000\020\000\000\000\000\000'
+        head -c 33000000 /dev/zero | tr '\000' x
+    } >"$work/names.so"
+    timeout 10 "$fini" check --color=never "$work/names.so" >"$work/said" || fail "status $?"
+    same said "$(cat "$work/said")" "$work/names.so: unloads"
+}
+
 case_dll() # timeout=60
 {
     command -v x86_64-w64-mingw32-gcc >/dev/null || skip 'no compiler for Windows'

@@ -61,7 +61,8 @@ ignoring() {
     {
         echo '#include <signal.h>'
         echo '#include <unistd.h>'
-        echo 'int main(int n, char **v) { signal(SIGCHLD, SIG_IGN); execv(v[1], v + 1); return 126; }'
+        echo 'int main(int n, char **v)'
+        echo '{ signal(SIGCHLD, SIG_IGN); execv(v[1], v + 1); return 126; }'
     } >"$work/ignoring.c"
     cc "$work/ignoring.c" -o "$work/ignoring"
     timeout 20 "$work/ignoring" "$@"
@@ -110,6 +111,22 @@ fat64() {
     printf '\000\000\000\000\000\000\000\050\000\000\000\000\000\000\000\300'
     printf '\000\000\000\000\000\000\000\000'
     cat "$1"
+}
+
+zeros() {
+    head -c "$1" /dev/zero
+}
+
+# pe_header SIZE: a DLL up to its section of so many bytes (of a word of four), which is mapped at
+# 0x1000 and begins with the list of imports.
+pe_header() {
+    printf MZ && zeros 58 && printf '\100\000\000\000'
+    printf 'PE\000\000\144\206\001\000' && zeros 12 && printf '\360\000\000\040'
+    printf '\013\002' && zeros 106 && printf '\020\000\000\000'
+    zeros 8 && printf '\000\020\000\000\050\000\000\000' && zeros 112
+    # shellcheck disable=SC2059
+    printf ".idata\\000\\000$1\\000\\020\\000\\000$1\\160\\001\\000\\000"
+    zeros 16
 }
 
 byte() {

@@ -202,6 +202,7 @@ static void find_bindings(struct reading *r, const char *path)
 {
     static struct elf_closure closure;
     static struct elf_bound bound;
+    char user[PLACE_SIZE];
     if (elf_closure_open(&r->view, path, &closure)) {
         unsigned char *later = calloc(r->view.symbol_count + 1, 1);
         elf_bind(&closure, false, r->bound, &bound);
@@ -211,6 +212,9 @@ static void find_bindings(struct reading *r, const char *path)
             show_bound(r, &bound, FINDING_BOUND_LATER);
         }
         free(later);
+    } else if (closure.missing) {
+        snprintf(user, sizeof user, "needed by %s", closure.missed_by);
+        image_add(r->image, FINDING_MISSING, closure.missing, user);
     }
     elf_closure_close(&closure);
 }

@@ -81,6 +81,57 @@ case_symbols_that_residents_use() # timeout=60
     said 'stays (tried: stayed; as it was read, it may stay)'
 }
 
+# RPATH serves for what the needed library needs, too; RUNPATH does not.
+case_libraries_by_the_path_of_the_loader() # timeout=60
+{
+    mkdir "$work/only"
+    echo 'int shared(void) { return 1; } int use(void) { return shared(); }' |
+        library resident -Wl,-z,nodelete,-z,now,-soname,libresident.so
+    mv "$work/resident.so" "$work/only/libresident.so"
+    echo 'int use(void); int middle(void) { return use(); }' |
+        library middle -Wl,-soname,libmiddle.so "$work/only/libresident.so"
+    mv "$work/middle.so" "$work/only/libmiddle.so"
+    echo 'int middle(void); int shared(void) { return 2; } int own(void) { return middle(); }' \
+        >"$work/source"
+    library bound "$work/only/libmiddle.so" -Wl,--disable-new-dtags,-rpath,'$ORIGIN/only' \
+        <"$work/source"
+    finds bound FINI-E012 stays 'shared  used by libresident.so'
+    "$fini" check --probe "$work/bound.so" >"$work/said" || :
+    said 'stays (tried: stayed)'
+    library cannot "$work/only/libmiddle.so" -Wl,--enable-new-dtags,-rpath,'$ORIGIN/only' \
+        <"$work/source"
+    check 0 "$work/cannot.so"
+    said FINI-E014
+    said '      libresident.so  needed by libmiddle.so'
+    "$fini" check --probe "$work/cannot.so" >"$work/said" || :
+    said 'tried: not-loaded'
+}
+
+# The loader's cache, in both forms that ldconfig writes: until glibc 2.32 the old one stood before
+# the other.
+case_libraries_in_the_cache() # timeout=60
+{
+    unshare -m true 2>/dev/null || skip 'no mount namespaces here'
+    [ -x /sbin/ldconfig ] || skip 'no ldconfig'
+    mkdir "$work/only"
+    echo 'int shared(void) { return 1; } int use(void) { return shared(); }' |
+        library resident -Wl,-z,nodelete,-z,now,-soname,libcached.so
+    mv "$work/resident.so" "$work/only/libcached.so"
+    echo 'int use(void); int shared(void) { return 2; } int own(void) { return use(); }' |
+        library bound "$work/only/libcached.so"
+    echo "$work/only" >"$work/conf"
+    check 0 "$work/bound.so"
+    said '      libcached.so  needed by bound.so'
+    for form in new compat; do
+        /sbin/ldconfig -X -c $form -f "$work/conf" -C "$work/cache" 2>/dev/null ||
+            skip 'this ldconfig knows no forms'
+        unshare -m sh -c 'mount --bind "$1" /etc/ld.so.cache && exec "$2" check "$3"' sh \
+            "$work/cache" "$fini" "$work/bound.so" >"$work/said" 2>&1 || :
+        ! grep -q '^mount:' "$work/said" || skip 'nothing can be mounted'
+        said 'shared  used by libcached.so'
+    done
+}
+
 case_circle_with_a_resident() # timeout=60
 {
     echo 'int one(void) { return 1; }' | library circle
@@ -159,6 +210,8 @@ case_missing_dependency() # timeout=60
     unique_source | library_cxx second -Wl,--no-as-needed "$work/first.so"
     rm "$work/first.so"
     finds second FINI-E002 stays 'box<long>::value'
+    said FINI-E014
+    said "      $work/first.so  needed by second.so"
 }
 
 case_thread_local_objects() # timeout=60

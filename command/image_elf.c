@@ -278,13 +278,15 @@ static void find_thread_locals(struct reading *r)
                             : "__cxa_thread_atexit_impl");
 }
 
+/* C++ code of older glibcs refers to __pthread_key_create only to learn whether there are threads
+ * (libgcc, gthr-posix.h): the import alone says nothing. */
 static void find_keys(struct reading *r)
 {
     bool deletes = r->imports[IMPORT_KEY_DELETE] || r->imports[IMPORT_TSS_DELETE];
     if (deletes)
         return;
     find_import(r, IMPORT_KEY_CREATE, FINDING_KEY_LEFT, "pthread_key_create");
-    find_import(r, IMPORT_KEY_CREATE_OLD, FINDING_KEY_LEFT, "__pthread_key_create");
+    find_calls(r, IMPORT_KEY_CREATE_OLD, FINDING_KEY_LEFT, "__pthread_key_create", NULL);
     find_import(r, IMPORT_TSS_CREATE, FINDING_KEY_LEFT, "tss_create");
 }
 

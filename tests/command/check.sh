@@ -309,6 +309,24 @@ case_thread_keys() # timeout=60
     clean deleted
 }
 
+# libgcc asks so whether there are threads (gthr-posix.h), in all C++ code with a mutex, until glibc
+# 2.34.
+case_a_function_that_is_only_compared() # timeout=60
+{
+    {
+        echo 'extern int __pthread_key_create(unsigned *, void (*)(void *)) __attribute__((weak));'
+        echo 'int active(void) { return __pthread_key_create != 0; }'
+        echo '#ifdef USED'
+        echo 'int use(unsigned *k) { return active() ? __pthread_key_create(k, 0) : 0; }'
+        echo '#endif'
+    } >"$work/source"
+    library asks <"$work/source"
+    clean asks
+    library uses -DUSED <"$work/source"
+    finds uses FINI-E007 unloads __pthread_key_create
+    said 'uses.c:4'
+}
+
 case_handlers_without_an_owner() # timeout=60
 {
     {

@@ -11,7 +11,9 @@
 
 #include <string.h>
 
-enum { SLOTS = 8, JUMPS = 64, BEFORE = 32 };
+#include "code_x86.h"
+
+enum { SLOTS = 8, JUMPS = 64, BEFORE = 48 };
 
 struct code {
     const unsigned char *data;
@@ -137,36 +139,14 @@ void elf_calls(const struct elf_view *view, const char *name, elf_call_fn *each,
     last_calls(&search);
 }
 
-/* lea or mov from memory: into rdx, or edx. */
-static bool loads_third(const unsigned char *code)
-{
-    return (code[0] == 0x8d || code[0] == 0x8b || code[0] == 0x89) &&
-           ((code[1] & 0x38) == 0x10 || (code[0] == 0x89 && (code[1] & 7) == 2));
-}
-
 bool elf_call_third_is_zero(const unsigned char *before, size_t length)
 {
-    for (size_t at = length; at >= 2; at--) {
-        const unsigned char *code = before + at - 2;
-        if (code[0] == 0x31 && code[1] == 0xd2)
-            return true;
-        if (code[0] == 0xba && at + 3 <= length) /* mov $number, %edx */
-            return memcmp(code + 1, "\0\0\0", 4) == 0;
-        if (loads_third(code))
-            return false;
-    }
-    return false;
+    uint32_t value;
+    return x86_constant(before, length, X86_RDX, &value) && value == 0;
 }
 
-/* mov $flags, %esi. The flags of dlopen are few, which tells it from other bytes. */
 bool elf_call_second_has(const unsigned char *before, size_t length, uint32_t flags)
 {
-    static const uint32_t known = 0x110f;
-    for (size_t at = length; at >= 5; at--) {
-        uint32_t value;
-        memcpy(&value, before + at - 4, sizeof value);
-        if (before[at - 5] == 0xbe && value && !(value & ~known))
-            return (value & flags) == flags;
-    }
-    return false;
+    uint32_t value;
+    return x86_constant(before, length, X86_RSI, &value) && (value & flags) == flags;
 }

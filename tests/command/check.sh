@@ -351,6 +351,33 @@ case_handlers_without_an_owner() # timeout=60
     done
 }
 
+# Bytes in the middle of an instruction are none.
+case_constants_are_those_of_instructions() # timeout=60
+{
+    [ "$(uname -m)" = x86_64 ] || skip 'machine code of x86-64'
+    {
+        echo 'extern void *__dso_handle __attribute__((visibility("hidden")));'
+        echo '__asm__(".text; .globl owned; owned: push %rbx;"'
+        echo '  "lea __dso_handle(%rip),%rdx;"'
+        echo '  ".byte 0x48,0x8d,0x35,0x31,0xd2,0,0;" /* lea 0xd231(%rip),%rsi */'
+        echo '  "mov %r12,%rdi; call __cxa_atexit@plt; pop %rbx; ret;"'
+        echo '  ".globl two; two: push %rbx; lea __dso_handle(%rip),%rdx;"'
+        echo '  ".byte 0x48,0x8d,0x3d,0x31,0xd2,1,0;" /* lea 0x1d231(%rip),%rdi */'
+        echo '  "mov %rbx,room(%rip); movq $0,room(%rip);"'
+        echo '  "call __cxa_atexit@plt; pop %rbx; ret; .local room; .comm room,8");'
+    } >"$work/source"
+    library owned <"$work/source"
+    clean owned
+    {
+        cat "$work/source"
+        echo '__asm__(".globl none; none: push %rbx; xor %edx,%edx; movups %xmm0,8(%rsp);"'
+        echo '  "movl $1,-8(%rsp,%rbx,4); lea room(%rip),%r8; movzbl 5(%rbx),%r10d;"'
+        echo '  "mov $7,%edi; call __cxa_atexit@plt; pop %rbx; ret");'
+    } | library none
+    finds none FINI-E008 unloads '__cxa_atexit(..., ..., NULL)'
+    same calls "$(grep -c '^      __cxa_atexit' "$work/said")" 1
+}
+
 case_no_start_files() # timeout=60
 {
     {

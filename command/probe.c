@@ -39,6 +39,17 @@ static void limit(int what, uint64_t most)
     setrlimit((__rlimit_resource_t)what, &limits);
 }
 
+/* Where there is no memory left, somebody is ended: not whoever asks, nor a process of others. */
+static void go_first(void)
+{
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    ssize_t written = write(fd, "1000", 4);
+    (void)written; /* where it cannot be said it is as before */
+    close(fd);
+}
+
 static void reset_signals(void)
 {
     sigset_t none;
@@ -68,6 +79,7 @@ static void become_host(void *context)
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_FSIZE, FILE_MOST);
     limit(RLIMIT_DATA, memory_most);
+    go_first();
     reset_signals();
     execl(start->host, "fini-probe", start->path, (char *)NULL);
     _exit(127);

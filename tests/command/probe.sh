@@ -255,6 +255,17 @@ needs_namespace() {
         skip 'no process namespaces here'
 }
 
+# A flood of memory: when there is none left, the system ends this process first.
+case_is_the_first_to_go() # timeout=60
+{
+    {
+        echo 'int score = 0; FILE *file = fopen("/proc/self/oom_score_adj", "r");'
+        echo 'fscanf(file, "%d", &score); fclose(file); if (score == 1000) _exit(3);'
+    } | constructor score
+    tries score 1 ': exited'
+    said 'exit status 3'
+}
+
 # Processes that start processes, faster than one could end them one by one.
 case_floods_of_processes() # timeout=60
 {

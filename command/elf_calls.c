@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#include "code_x86.h"
+#include "elf_code.h"
 
 enum { SLOTS = 8, JUMPS = 64, BEFORE = 48 };
 
@@ -142,11 +142,11 @@ void elf_calls(const struct elf_view *view, const char *name, elf_call_fn *each,
 bool elf_call_third_is_zero(const unsigned char *before, size_t length)
 {
     uint32_t value;
-    return x86_constant(before, length, X86_RDX, &value) && value == 0;
+    return elf_code_constant(before, length, ELF_CODE_RDX, &value) && value == 0;
 }
 
 bool elf_call_second_has(const unsigned char *before, size_t length, uint32_t flags)
 {
     uint32_t value;
-    return x86_constant(before, length, X86_RSI, &value) && (value & flags) == flags;
+    return elf_code_constant(before, length, ELF_CODE_RSI, &value) && (value & flags) == flags;
 }

@@ -2,7 +2,7 @@
  *
  * elf_calls.h - where code of an image calls a function of another one, with which constant.
  *
- * Decides where the calls are, on x86-64 only. Leaves to code_x86.c what the arguments are.
+ * Decides where the calls are, on x86-64 only. Leaves to elf_code.c what the arguments are.
  */
 #ifndef COMMAND_ELF_CALLS_H
 #define COMMAND_ELF_CALLS_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * code_x86.c - see code_x86.h. The encoding: Intel's manual, volume 2, chapter 2 and appendix A.
+ * elf_code.c - see elf_code.h. The encoding: Intel's manual, volume 2, chapter 2 and appendix A.
  */
-#include "code_x86.h"
+#include "elf_code.h"
 
 #include <string.h>
 
@@ -147,8 +147,8 @@ static bool run(const unsigned char *code, size_t length, unsigned register_numb
 }
 
 /* From the middle of an instruction one gets in step soon, so the longest way is the right one. */
-bool x86_constant(const unsigned char *code, size_t length, unsigned register_number,
-                  uint32_t *ret)
+bool elf_code_constant(const unsigned char *code, size_t length, unsigned register_number,
+                       uint32_t *ret)
 {
     struct result result;
     for (size_t start = 0; start < length; start++) {

@@ -265,7 +265,11 @@ static enum reason expected(const struct way_in *in, const struct way_out *out)
         return UNLOAD_AT_EXIT;
     if (MATRIX_MARKED_BY_MAIN && strcmp(in->name, "dlopen-thread") == 0 && out->is & IN_THREAD)
         return UNLOAD; /* no mark, and exit() is on another thread's stack */
-    return out->kind == CLOSES_AT_EXIT || in->is & AT_EXIT ? UNLOAD_AT_EXIT : UNLOAD;
+    if (in->is & AT_EXIT)
+        return UNLOAD_AT_EXIT;
+    if (under->is & CONDITION_NO_PAGES && out->is & IN_THREAD)
+        return UNLOAD; /* likewise: there is no memory for the mark */
+    return out->kind == CLOSES_AT_EXIT ? UNLOAD_AT_EXIT : UNLOAD;
 }
 
 /* ---- the transcript that follows from it ----------------------------------------------------- */

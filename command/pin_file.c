@@ -4,11 +4,13 @@
  *
  * A library may be mapped by programs that run, so that it is never written in place: the new one
  * is written beside it, reaches the disk, and takes its name. Owner, mode and extended attributes
- * go with it; where they cannot, it is refused. Time stamps are new.
+ * go with it; where they cannot, it is refused. Time stamps are new. A signal that ends us takes
+ * what is not finished with it.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,26 @@
 static const char *last_error(void)
 {
     return strerror(errno);
+}
+
+static char *volatile unfinished;
+
+static void remove_unfinished(int number)
+{
+    if (unfinished)
+        unlink(unfinished);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+static void guard(char *path)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action;
+    unfinished = path;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (sigaction(numbers[i], NULL, &action) == 0 && action.sa_handler == SIG_DFL)
+            signal(numbers[i], remove_unfinished);
 }
 
 static const char *map(struct pin_file *file)
@@ -138,6 +160,7 @@ const char *pin_file_prepare(struct pin_file *file, const char *place)
         file->new_path = NULL;
         return last_error();
     }
+    guard(file->new_path);
     error = fill(file, fd);
     close(fd);
     return error;
@@ -161,6 +184,7 @@ const char *pin_file_commit(struct pin_file *file)
 {
     if (rename(file->new_path, file->path) < 0)
         return last_error();
+    unfinished = NULL;
     free(file->new_path);
     file->new_path = NULL;
     sync_folder(file->path);
@@ -175,6 +199,7 @@ void pin_file_close(struct pin_file *file)
         close(file->fd);
     if (file->new_path)
         unlink(file->new_path);
+    unfinished = NULL;
     free(file->new_path);
     free(file->path);
 }

@@ -152,6 +152,30 @@ case_tries() # timeout=60
     refuses 'it ends the process that loads and unloads it' --try "$work/plain.so"
 }
 
+# Ended while the result is being tried.
+case_leaves_nothing_when_it_is_ended() # timeout=60
+{
+    {
+        echo '#include <unistd.h>'
+        echo '__attribute__((constructor)) static void start(void) { for (;;) pause(); }'
+    } | library plain
+    cp "$work/plain.so" "$work/kept.so"
+    for number in TERM HUP; do
+        "$fini" pin --try "$work/plain.so" &
+        pinning=$!
+        until grep -qs 'plain\.so\.' /proc/[0-9]*/maps; do
+            kill -0 $pinning 2>/dev/null || fail 'it has ended too soon'
+            sleep 0.02
+        done
+        kill -$number $pinning
+        status=0
+        wait $pinning || status=$?
+        [ "$status" -gt 128 ] || fail "status $status"
+        same 'files left' "$(ls "$work" | grep -c '^plain.so')" 1
+        cmp "$work/plain.so" "$work/kept.so"
+    done
+}
+
 case_keeps_owner_and_mode() # timeout=60
 {
     prepare

@@ -105,14 +105,16 @@ static void add_notes(struct probe_report *report, struct image *image)
     }
 }
 
-static enum probe_outcome ended_early(const struct keeping *keeping,
+static enum probe_outcome ended_early(const struct keeping *keeping, int seconds,
                                       const struct probe_report *report, struct image *image)
 {
     char text[NAME_SIZE];
     const char *stage = stage_text(report->stage);
     if (keeping->hung || keeping->flooded) {
-        snprintf(text, sizeof text, "%s%s", stage,
-                 keeping->flooded ? ": it started processes without end" : "");
+        if (keeping->flooded)
+            snprintf(text, sizeof text, "%s: it started processes without end", stage);
+        else
+            snprintf(text, sizeof text, "%s: not done after %d s", stage, seconds);
         image_add(image, FINDING_PROBE_HUNG, text, NULL);
         return PROBE_HANG;
     }
@@ -126,8 +128,8 @@ static enum probe_outcome ended_early(const struct keeping *keeping,
     return PROBE_EXIT;
 }
 
-static enum probe_outcome judge(const struct keeping *keeping, struct probe_report *report,
-                                struct image *image)
+static enum probe_outcome judge(const struct keeping *keeping, int seconds,
+                                struct probe_report *report, struct image *image)
 {
     char text[64];
     add_notes(report, image);
@@ -138,7 +140,7 @@ static enum probe_outcome judge(const struct keeping *keeping, struct probe_repo
     if (!keeping->started || report->stage == PROBE_STARTING)
         return PROBE_FAILED;
     if (report->stage != PROBE_DONE)
-        return ended_early(keeping, report, image);
+        return ended_early(keeping, seconds, report, image);
     report->message[PROBE_TEXT_SIZE - 1] = '\0';
     if (report->outcome == PROBE_REFUSED)
         image_add(image, FINDING_PROBE_NOT_LOADED, report->message, NULL);
@@ -170,7 +172,7 @@ static enum probe_outcome run(const char *host, const char *path, int seconds,
     if (keeper > 0) {
         while (waitpid(keeper, NULL, 0) < 0 && errno == EINTR)
             ;
-        outcome = judge(keeping, report, image);
+        outcome = judge(keeping, seconds, report, image);
     }
     if (keeping)
         munmap(keeping, sizeof *keeping);

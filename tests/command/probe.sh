@@ -224,7 +224,7 @@ case_hangs() # timeout=60
     seconds=1
     echo 'signal(SIGTERM, SIG_IGN); for (;;) pause();' | constructor hangs
     tries hangs 1 ': hung'
-    said 'while it was loaded'
+    said 'while it was loaded: not done after 1 s'
     echo 'kill(getpid(), SIGSTOP);' | constructor stops
     tries stops 1 ': hung'
     no_process hangs

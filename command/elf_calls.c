@@ -13,7 +13,7 @@
 
 #include "elf_code.h"
 
-enum { SLOTS = 8, JUMPS = 64, BEFORE = 48 };
+enum { SLOTS = 8, JUMPS = 64 };
 
 struct code {
     const unsigned char *data;
@@ -56,7 +56,7 @@ static uint64_t target(const struct code *code, size_t at, size_t length)
 
 static void report(const struct search *search, const struct code *code, size_t at)
 {
-    size_t length = at < BEFORE ? at : BEFORE;
+    size_t length = at < ELF_CODE_MOST ? at : ELF_CODE_MOST;
     search->each(search->context, code->address + at, code->data + at - length, length);
 }
 
@@ -141,12 +141,12 @@ void elf_calls(const struct elf_view *view, const char *name, elf_call_fn *each,
 
 bool elf_call_third_is_zero(const unsigned char *before, size_t length)
 {
-    uint32_t value;
+    uint64_t value;
     return elf_code_constant(before, length, ELF_CODE_RDX, &value) && value == 0;
 }
 
 bool elf_call_second_has(const unsigned char *before, size_t length, uint32_t flags)
 {
-    uint32_t value;
+    uint64_t value;
     return elf_code_constant(before, length, ELF_CODE_RSI, &value) && (value & flags) == flags;
 }

@@ -2,9 +2,8 @@
  *
  * elf_code.h - what a piece of x86-64 code leaves in a register.
  *
- * Decides, as far as it can be told without following the flow of control: it knows how long
- * instructions are and which registers they write, and gives up at those of vectors with VEX and
- * others that are not known to it. Leaves to elf_calls.c where calls are.
+ * Decides, as far as it can be told without following the flow of control. Leaves to elf_calls.c
+ * where calls are.
  */
 #ifndef COMMAND_ELF_CODE_H
 #define COMMAND_ELF_CODE_H
@@ -13,11 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ELF_CODE_RDX = 2, ELF_CODE_RSI = 6 }; /* as instructions number them */
+enum { ELF_CODE_MOST = 48 }; /* bytes that are looked at, those before the end */
 
-/* Whether the code ends with a constant in the register, and which: its lower half. The beginning
- * may be in the middle of an instruction, the end may not. */
-bool elf_code_constant(const unsigned char *code, size_t length, unsigned register_number,
-                       uint32_t *ret);
+enum elf_code_register { ELF_CODE_RDX, ELF_CODE_RSI };
+
+/* Whether the code ends with a constant in the register, and which. The beginning may be in the
+ * middle of an instruction, the end may not. */
+bool elf_code_constant(const unsigned char *code, size_t length, enum elf_code_register whole,
+                       uint64_t *ret);
 
 #endif

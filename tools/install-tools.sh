@@ -11,7 +11,7 @@ sh "$(dirname "$0")/fetch-macos-compiler.sh" "$build/macos-compiler"
 packages="meson ninja-build gcc g++ clang lld libclang-rt-14-dev valgrind gdb pkgconf binutils
 lua5.4 liblua5.4-dev sqlite3 libsqlite3-dev
 spin liburcu-dev debootstrap
-libelf-dev libdw-dev libjson-c-dev libc6-dbg mandoc zsh apache2-bin
+libelf-dev libdw-dev libcapstone-dev libjson-c-dev libc6-dbg mandoc zsh apache2-bin
 musl-tools gcc-mingw-w64-x86-64 gcc-mingw-w64-i686 g++-mingw-w64-x86-64 wine wine64
 qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 gcc-arm-linux-gnueabihf libc6-dev-armhf-cross gcc-i686-linux-gnu libc6-dev-i386-cross libc6-i386

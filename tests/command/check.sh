@@ -378,6 +378,34 @@ case_constants_are_those_of_instructions() # timeout=60
     same calls "$(grep -c '^      __cxa_atexit' "$work/said")" 1
 }
 
+# What part of a register is written, and what only reads it.
+case_constants_fill_the_register() # timeout=60
+{
+    [ "$(uname -m)" = x86_64 ] || skip 'machine code of x86-64'
+    function='__asm__(".text; .globl %s; %s: push %%rbx; %s; call __cxa_atexit@plt; pop %%rbx; ret");'
+    {
+        echo 'extern void *__dso_handle __attribute__((visibility("hidden")));'
+        # shellcheck disable=SC2059
+        printf "$function\n" \
+            half half 'lea __dso_handle(%rip),%rdx; xor %dx,%dx' \
+            second second 'xor %edx,%edx; mov $1,%dh' \
+            upper upper 'movabs $0x100000000,%rdx' \
+            moved moved 'xor %edx,%edx; xchg %rdx,%rbx' \
+            called called 'xor %edx,%edx; call *%rbx'
+    } >"$work/source"
+    library others <"$work/source"
+    clean others
+    {
+        cat "$work/source"
+        # shellcheck disable=SC2059
+        printf "$function\n" compared compared 'xor %edx,%edx; cmp $1,%edx' \
+            vectors vectors 'mov $0,%edx; vpxor %ymm0,%ymm0,%ymm0; vzeroupper' \
+            padded padded 'mov $0,%rdx; cs nopw 0(%rax,%rax)'
+    } | library nulls
+    finds nulls FINI-E008 unloads '__cxa_atexit(..., ..., NULL)'
+    same calls "$(grep -c '^      __cxa_atexit' "$work/said")" 3
+}
+
 case_no_start_files() # timeout=60
 {
     {

@@ -79,9 +79,11 @@ static bool run(struct code *code, size_t start, enum elf_code_register whole, s
     *ret = (struct result){false, 0};
     while (left > 0) {
         bool *was_tried = &code->was_tried[code->length - left];
-        if (*was_tried || !cs_disasm_iter(code->handle, &at, &left, &address, code->instruction))
+        if (*was_tried)
             return false;
         *was_tried = true;
+        if (!cs_disasm_iter(code->handle, &at, &left, &address, code->instruction))
+            return false;
         if (forgets(code))
             *ret = (struct result){false, 0};
         else if (writes(code->instruction, whole))

@@ -382,7 +382,8 @@ case_constants_are_those_of_instructions() # timeout=60
 case_constants_fill_the_register() # timeout=60
 {
     [ "$(uname -m)" = x86_64 ] || skip 'machine code of x86-64'
-    function='__asm__(".text; .globl %s; %s: push %%rbx; %s; call __cxa_atexit@plt; pop %%rbx; ret");'
+    function='__asm__(".text; .globl %s; %s: push %%rbx; %s;"'
+    function="$function \"call __cxa_atexit@plt; pop %%rbx; ret\");"
     {
         echo 'extern void *__dso_handle __attribute__((visibility("hidden")));'
         # shellcheck disable=SC2059

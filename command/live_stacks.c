@@ -6,7 +6,6 @@
 #include "live_stacks.h"
 
 #include <elfutils/libdwfl.h>
-#include <fcntl.h>
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 
 #include "demangle.h"
 #include "live_core.h"
+#include "regular.h"
 
 enum { IMAGE_MOST = 512 << 20, SEGMENTS_MOST = 64, COPIES_MOST = 4096 };
 
@@ -37,11 +37,11 @@ static int open_mapped(const struct live_mapping *mapping, char **ret_name)
     if (file == FILE_NONE)
         return -1;
     if (file == FILE_THERE || file == FILE_CHANGED)
-        fd = open(path, O_RDONLY | O_CLOEXEC);
+        fd = regular_open(path);
     if (fd < 0) {
         snprintf(path, sizeof path, "/proc/%d/map_files/%llx-%llx", (int)reading.process->reader,
                  (unsigned long long)mapping->start, (unsigned long long)mapping->end);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
+        fd = regular_open(path);
     }
     if (fd >= 0)
         *ret_name = strdup(path);

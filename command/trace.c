@@ -8,14 +8,11 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <linux/futex.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,6 +20,7 @@
 #include "agent.h"
 #include "command.h"
 #include "text.h"
+#include "trace_ring.h"
 #include "trace_show.h"
 #include "with_agent.h"
 
@@ -32,7 +30,7 @@ struct options {
     int findings_status;        /* 0: the program's own */
 };
 
-static struct agent_ring *ring;
+static struct trace_ring ring;
 static const struct show *show;
 static FILE *output;
 static volatile pid_t child;
@@ -55,88 +53,6 @@ static int help(void)
          "Exit status: that of COMMAND, or death by the same signal; 2 wrong usage, or nothing\n"
          "could be traced before it began; 126 it cannot be run, 127 there is none.");
     return STATUS_NOTHING;
-}
-
-/* ---- the ring -------------------------------------------------------------------------------- */
-
-static bool open_ring(int *ret)
-{
-    int fd = memfd_create("fini-trace", MFD_CLOEXEC);
-    if (fd < 0 || ftruncate(fd, sizeof *ring) != 0)
-        return false;
-    ring = mmap(NULL, sizeof *ring, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (ring == MAP_FAILED)
-        return false;
-    ring->size = sizeof *ring;
-    ring->tracer = getpid();
-    *ret = fd;
-    return true;
-}
-
-static struct agent_slot *slot_at(uint64_t index)
-{
-    return &ring->slot[index % AGENT_SLOTS];
-}
-
-static void read_text(uint64_t index, size_t length, char *ret)
-{
-    size_t part = length < AGENT_TEXT ? length : AGENT_TEXT;
-    memcpy(ret, slot_at(index)->text, part); /* no more than there is room for: see slots_of */
-    for (size_t at = part; at < length; at += part) {
-        part = length - at < AGENT_MORE ? length - at : AGENT_MORE;
-        memcpy(ret + at, (char *)slot_at(++index) + sizeof(uint64_t), part);
-    }
-    ret[length] = '\0';
-}
-
-/* The program can write anything there. */
-static uint32_t slots_of(const struct agent_slot *slot)
-{
-    size_t most = AGENT_TEXT + (size_t)(slot->slots - 1) * AGENT_MORE;
-    bool sound = slot->slots >= 1 && slot->slots <= 256 && slot->length <= most;
-    return sound ? slot->slots : 0;
-}
-
-static void answer(uint64_t tail)
-{
-    atomic_store(&ring->tail, tail);
-    atomic_fetch_add(&ring->answered, 1);
-    syscall(SYS_futex, &ring->answered, FUTEX_WAKE, 1 << 20, NULL, NULL, 0);
-}
-
-/* False: there is none yet. */
-static bool read_event(struct model *model)
-{
-    static char text[AGENT_TEXT + 256 * AGENT_MORE + 1];
-    uint64_t tail = atomic_load(&ring->tail);
-    if (atomic_load_explicit(&slot_at(tail)->turn, memory_order_acquire) != tail + 1)
-        return false;
-    /* A copy: the program may change it meanwhile. */
-    struct agent_slot slot = *slot_at(tail);
-    uint32_t slots = slots_of(&slot);
-    if (slots) {
-        struct event event = {slot.type, slot.thread, slot.time, {0}, text, slot.length};
-        memcpy(event.word, slot.word, sizeof event.word);
-        read_text(tail, event.length, text);
-        model_event(model, &event);
-    }
-    answer(tail + (slots ? slots : 1));
-    return true;
-}
-
-static void read_events(struct model *model)
-{
-    while (read_event(model))
-        ;
-}
-
-/* After its death: what a thread took and did not fill is passed over. */
-static void read_rest(struct model *model)
-{
-    uint64_t head = atomic_load(&ring->head), tail;
-    while ((tail = atomic_load(&ring->tail)) < head && head - tail <= AGENT_SLOTS)
-        if (!read_event(model))
-            answer(tail + 1);
 }
 
 /* ---- the program ----------------------------------------------------------------------------- */
@@ -177,7 +93,7 @@ static void restore_signals(void)
 static int become(char **command, int fd)
 {
     char path[64];
-    snprintf(path, sizeof path, "/proc/%d/fd/%d", ring->tracer, fd);
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", ring.shared->tracer, fd);
     if (setenv(AGENT_TRACE, path, 1) != 0 || !with_agent_environment(true, true))
         return STATUS_ERROR;
     return with_agent_become(command);
@@ -200,42 +116,17 @@ static pid_t start(char **command, int fd)
     return child;
 }
 
-/* A thread that took a slot may have been ended by an exec before it filled it. */
-enum { ROUNDS_FOR_A_SLOT = 100 };
-
-static void pass_over_lost(void)
-{
-    static uint64_t stands_at;
-    static int rounds;
-    uint64_t tail = atomic_load(&ring->tail);
-    rounds = tail == stands_at && atomic_load(&ring->head) > tail ? rounds + 1 : 0;
-    stands_at = tail;
-    if (rounds >= ROUNDS_FOR_A_SLOT)
-        answer(tail + 1);
-}
-
-static void sleep_for_events(void)
-{
-    static const struct timespec most = {0, 20000000};
-    atomic_store(&ring->asleep, 1);
-    uint64_t tail = atomic_load(&ring->tail);
-    if (atomic_load_explicit(&slot_at(tail)->turn, memory_order_acquire) != tail + 1)
-        syscall(SYS_futex, &ring->asleep, FUTEX_WAIT, 1, &most, NULL, 0);
-    atomic_store(&ring->asleep, 0);
-}
-
 static int follow(struct model *model)
 {
     int status = 0;
     for (;;) {
-        read_events(model);
+        trace_ring_read(&ring, model);
         pid_t ended = waitpid(model->process, &status, WNOHANG);
         if (ended == model->process || (ended < 0 && errno != EINTR))
             break;
-        sleep_for_events();
-        pass_over_lost();
+        trace_ring_wait(&ring);
     }
-    read_rest(model);
+    trace_ring_read_rest(&ring, model);
     return status;
 }
 
@@ -296,7 +187,7 @@ static int trace(char **command, const struct options *options)
 {
     static struct model model = {.show = show_note};
     int fd;
-    if (!open_ring(&fd)) {
+    if (!trace_ring_open(&ring, &fd)) {
         text_error(NULL, "no memory to be shared: %s", strerror(errno));
         return STATUS_ERROR;
     }

@@ -9,8 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "demangle.h"
+#include "regular.h"
 
 static int no_debug_data(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base,
                          const char *file, const char *link, GElf_Word crc, char **ret)
@@ -189,8 +191,11 @@ static Dwfl *open_symbols(struct loaded *image)
     image->symbols = dwfl_begin(&callbacks);
     if (!image->symbols)
         return NULL;
+    int fd = regular_open(image->path);
     dwfl_report_begin(image->symbols);
-    dwfl_report_elf(image->symbols, image->path, image->path, -1, image->begin, false);
+    if (fd >= 0 && !dwfl_report_elf(image->symbols, image->path, image->path, fd, image->begin,
+                                    false))
+        close(fd);
     dwfl_report_end(image->symbols, NULL, NULL);
     return image->symbols;
 }

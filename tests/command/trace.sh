@@ -456,11 +456,40 @@ END
     not_said 'FINI-E'
 }
 
+# The places in the ring are those of agent.h.
+ring_in_c() {
+    cat <<'END'
+static char *find_ring(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    char line[4096], *ring = NULL;
+    while (!ring && fgets(line, sizeof line, maps))
+        if (strstr(line, "fini-trace"))
+            ring = (char *)strtoul(line, NULL, 16);
+    if (!ring)
+        _exit(7);
+    return ring;
+}
+static char *next_slot(char *ring)
+{
+    return ring + 192 + *(unsigned long *)(ring + 64) % 65536 * 128;
+}
+static void publish(char *ring)
+{
+    char *slot = next_slot(ring);
+    unsigned long number = *(unsigned long *)(ring + 64);
+    *(unsigned long *)(ring + 64) = number + *(unsigned *)(slot + 24);
+    __sync_synchronize();
+    *(unsigned long *)slot = number + 1;
+}
+END
+}
+
 # What the program writes into the ring is believed as little as a file. Events of all kinds, with
-# words that may mean something, and anything as text; the places are those of agent.h.
+# words that may mean something, and anything as text.
 case_ring_of_lies() # timeout=100
 {
-    program liar <<'END'
+    { ring_in_c; cat; } <<'END' | program liar
 static unsigned seed;
 static unsigned any(unsigned below) { return rand_r(&seed) % below; }
 static unsigned long word(void)
@@ -485,27 +514,73 @@ static void lie(char *slot)
 }
 int main(int argc, char **argv)
 {
-    FILE *maps = fopen("/proc/self/maps", "r");
-    char line[4096], *ring = NULL;
+    char *ring = find_ring();
     seed = atoi(argv[1]);
-    while (!ring && fgets(line, sizeof line, maps))
-        if (strstr(line, "fini-trace"))
-            ring = (char *)strtoul(line, NULL, 16);
-    for (int i = 0; ring && i < 2000; i++) {
-        unsigned long number = *(unsigned long *)(ring + 64);
-        char *slot = ring + 192 + number % 65536 * 128;
-        lie(slot);
-        *(unsigned long *)(ring + 64) = number + *(unsigned *)(slot + 24);
-        __sync_synchronize();
-        *(unsigned long *)slot = number + 1;
+    for (int i = 0; i < 2000; i++) {
+        lie(next_slot(ring));
+        publish(ring);
     }
-    _exit(ring ? 6 : 7);
+    _exit(6);
 }
 END
     for seed in 1 2 3 4; do
         trace 6 ./liar $seed
         [ "$(grep -c ' crash ' "$work/said")" -gt 5 ] || fail "no lie was read: $(cat "$work/said")"
     done
+}
+
+# What a child of the program writes is not waited for when the program has ended.
+case_ring_is_written_for_ever() # timeout=100
+{
+    { ring_in_c; cat; } <<'END' | program floods -include time.h
+int main(void)
+{
+    char *ring = find_ring();
+    unsigned long tail = *(volatile unsigned long *)(ring + 128);
+    for (unsigned long i = tail; i < tail + 65536; i++)
+        *(volatile unsigned long *)(ring + 192 + i % 65536 * 128) = i + 1;
+    if (fork())
+        _exit(6);
+    fork(), fork(), fork();
+    for (time_t begin = time(0); time(0) < begin + 25;)
+        for (int i = 0; i < 10000; i++)
+            *(volatile unsigned long *)(ring + 128) = tail;
+}
+END
+    status=0
+    (cd "$work" && timeout 15 "$fini" trace ./floods) >"$work/said" 2>&1 || status=$?
+    same "status ($(cat "$work/said"))" "$status" 6
+}
+
+# Nor is what is no file opened for its symbols, and waited for.
+case_ring_names_a_fifo() # timeout=60
+{
+    mkfifo "$work/fifo.so"
+    { ring_in_c; cat; } <<'END' | program liar
+static void say(char *ring, unsigned type, unsigned long a, unsigned long b, unsigned long c)
+{
+    char *slot = next_slot(ring);
+    *(unsigned *)(slot + 8) = type;
+    *(unsigned *)(slot + 12) = getpid();
+    *(unsigned *)(slot + 24) = 1;
+    *(unsigned *)(slot + 28) = sizeof "./fifo.so";
+    memcpy(slot + 32, (unsigned long[]){a, b, c, 0, 0, 0}, 48);
+    strcpy(slot + 80, "./fifo.so");
+    publish(ring);
+}
+int main(void)
+{
+    char *ring = find_ring();
+    say(ring, 2, 1, 0x1000, 0x2000);
+    say(ring, 14, 10, 0x1800, 0x1801);
+    say(ring, 3, 1, 0, 0);
+    _exit(6);
+}
+END
+    status=0
+    (cd "$work" && timeout 30 "$fini" trace ./liar) >"$work/said" 2>&1 || status=$?
+    same "status ($(cat "$work/said"))" "$status" 6
+    said 'fifo.so+0x800'
 }
 
 case_tracer_is_killed() # timeout=60

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * live_process.h - whether a process can be looked at, and where its loader's data is.
+ * live_process.h - whether a process can be looked at, and what is known before it is stopped.
  */
 #ifndef COMMAND_LIVE_PROCESS_H
 #define COMMAND_LIVE_PROCESS_H

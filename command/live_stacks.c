@@ -6,17 +6,17 @@
 #include "live_stacks.h"
 
 #include <elfutils/libdwfl.h>
-#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "demangle.h"
+#include "live_copy.h"
 #include "live_core.h"
 #include "regular.h"
 
-enum { IMAGE_MOST = 512 << 20, SEGMENTS_MOST = 64, COPIES_MOST = 4096 };
+enum { COPIES_MOST = 4096 };
 
 /* libdwfl hands its callbacks nothing of ours for modules that it has found by itself. */
 static struct {
@@ -48,59 +48,16 @@ static int open_mapped(const struct live_mapping *mapping, char **ret_name)
     return fd;
 }
 
-static uint64_t end_in_file(const ElfW(Phdr) *s)
+static Elf *from_memory(const struct live_mapping *mapping, uint64_t base)
 {
-    bool counts = s->p_type == PT_LOAD && s->p_filesz <= IMAGE_MOST && s->p_offset <= IMAGE_MOST;
-    return counts ? s->p_offset + s->p_filesz : 0;
-}
-
-static uint64_t size_in_file(const ElfW(Phdr) *segments, size_t count)
-{
-    uint64_t size = 0;
-    for (size_t i = 0; i < count; i++)
-        if (end_in_file(&segments[i]) > size)
-            size = end_in_file(&segments[i]);
-    return size <= IMAGE_MOST ? size : 0;
-}
-
-static bool read_headers(uint64_t base, ElfW(Ehdr) *ret, ElfW(Phdr) *ret_segments)
-{
-    pid_t pid = reading.process->reader;
-    return live_read_all(pid, base, ret, sizeof *ret) &&
-           memcmp(ret->e_ident, ELFMAG, SELFMAG) == 0 && ret->e_phnum <= SEGMENTS_MOST &&
-           live_read_all(pid, base + ret->e_phoff, ret_segments,
-                         ret->e_phnum * sizeof *ret_segments);
-}
-
-/* The segments at their places in the file. */
-static void copy_segments(uint64_t base, const ElfW(Phdr) *segments, size_t count, char *copy)
-{
-    uint64_t bias = base;
-    for (size_t i = count; i-- > 0;)
-        if (segments[i].p_type == PT_LOAD)
-            bias = base - (segments[i].p_vaddr - segments[i].p_offset);
-    for (size_t i = 0; i < count; i++)
-        if (end_in_file(&segments[i]))
-            live_read(reading.process->reader, bias + segments[i].p_vaddr,
-                      copy + segments[i].p_offset, segments[i].p_filesz);
-}
-
-/* There may be no sections, but unwind tables and dynamic symbols. */
-static Elf *from_memory(uint64_t base)
-{
-    ElfW(Ehdr) header;
-    ElfW(Phdr) segments[SEGMENTS_MOST];
-    if (reading.copy_count == COPIES_MOST || !read_headers(base, &header, segments))
-        return NULL;
-    uint64_t size = size_in_file(segments, header.e_phnum);
-    char *copy = size > sizeof header ? calloc(1, size) : NULL;
+    size_t size;
+    char *copy = NULL;
+    if (reading.copy_count < COPIES_MOST)
+        copy = live_copy_image(reading.process->reader, base,
+                               live_mappings_size(reading.mappings, mapping), &size);
     if (!copy)
         return NULL;
     reading.copies[reading.copy_count++] = copy;
-    copy_segments(base, segments, header.e_phnum, copy);
-    if (header.e_shoff + (uint64_t)header.e_shnum * header.e_shentsize > size)
-        header.e_shoff = header.e_shnum = header.e_shstrndx = 0;
-    memcpy(copy, &header, sizeof header);
     return elf_memory(copy, size);
 }
 
@@ -113,7 +70,7 @@ static int find_elf(Dwfl_Module *module, void **data, const char *name, Dwarf_Ad
     (void)name;
     int fd = mapping ? open_mapped(mapping, ret_name) : -1;
     if (fd < 0 && mapping)
-        *ret_elf = from_memory(base);
+        *ret_elf = from_memory(mapping, base);
     return fd;
 }
 

@@ -101,6 +101,12 @@ static bool select_images(struct why *why)
 
 /* ---- finding out --------------------------------------------------------------------------- */
 
+static bool fail(struct why *why, const char *error)
+{
+    snprintf(why->process.error, sizeof why->process.error, "%s", error);
+    return false;
+}
+
 static bool copy(struct why *why, pid_t pid)
 {
     char id[BUILD_ID_SIZE], root[LIVE_PATH_SIZE];
@@ -126,10 +132,7 @@ static bool copy_with_patience(struct why *why, pid_t pid)
         live_snapshot_free(&why->snapshot);
         nanosleep(&moment, NULL);
     }
-    if (another)
-        snprintf(why->process.error, sizeof why->process.error,
-                 "it becomes another program all the time");
-    return false;
+    return another ? fail(why, "it becomes another program all the time") : false;
 }
 
 static bool find_out(struct why *why, pid_t pid)
@@ -140,14 +143,14 @@ static bool find_out(struct why *why, pid_t pid)
         live_process_refused(&why->process, errno);
         return false;
     }
-    live_images_complete(&why->process, &why->mappings, &why->snapshot.images);
+    if (!live_images_complete(&why->process, &why->mappings, &why->snapshot.images))
+        return fail(why, "its images need more than can be true");
     if (why->stopped && why->stacks_wanted)
         live_stacks_read(&why->process, &why->mappings, &why->snapshot, &why->stacks);
     why->keeping = keep_find(&why->snapshot.images, why->process.is_musl);
     if (why->keeping && select_images(why))
         return true;
-    snprintf(why->process.error, sizeof why->process.error, "no memory");
-    return false;
+    return fail(why, "no memory");
 }
 
 /* What was there at the start stays for ever, and nobody wonders. */

@@ -673,6 +673,57 @@ END
     done
 }
 
+# Two thousand images whose tables all name the same long name again and again: little memory there,
+# and little here. It is a process that says at its end how much its child had.
+case_lies_that_are_long() # timeout=100
+{
+    command -v python3 >/dev/null || skip 'no python3'
+    cat >"$work/liar.c" <<'END'
+#include <elf.h>
+#include <link.h>
+#include <stdio.h>
+#include <string.h>
+static struct link_map fake[2000];
+static ElfW(Dyn) dynamic[512];
+static char name[4000];
+int main(void)
+{
+    struct r_debug *debug = 0;
+    for (ElfW(Dyn) *d = _DYNAMIC; d->d_tag; d++)
+        if (d->d_tag == DT_DEBUG) debug = (void *)d->d_un.d_ptr;
+    struct link_map *last = debug->r_map;
+    while (last->l_next) last = last->l_next;
+    memset(name, 'x', sizeof name - 1);
+    for (int i = 0; i < 2000; i++) {
+        fake[i].l_name = name;
+        fake[i].l_ld = dynamic;
+        fake[i].l_next = i < 1999 ? &fake[i + 1] : 0;
+    }
+    for (int i = 0; i < 512; i++) dynamic[i].d_tag = DT_NEEDED;
+    dynamic[0].d_tag = DT_STRTAB, dynamic[0].d_un.d_ptr = (ElfW(Addr))name;
+    last->l_next = fake;
+    puts("ready");
+    fflush(stdout);
+    getchar();
+    last->l_next = 0;
+    puts("unharmed");
+    return 0;
+}
+END
+    cc -w -D_GNU_SOURCE "$work/liar.c" -o "$work/liar"
+    starts "$work/liar"
+    python3 - "$fini" "$host" >"$work/said" 2>&1 <<'END' || fail "$(cat "$work/said")"
+import resource, subprocess, sys
+done = subprocess.run([sys.argv[1], 'why', sys.argv[2]], capture_output=True, text=True)
+most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(done, most)
+assert done.returncode == 2 and done.stderr.count('\n') == 1 and not done.stdout
+assert most < 256 << 10
+END
+    said 'more than can be true'
+    ends
+}
+
 # ---- unharmed ----------------------------------------------------------------------------------
 
 case_two_hundred_times() # timeout=600 slow=1

@@ -61,20 +61,38 @@ static bool first_line(FILE *file, char *ret, size_t size)
     return read;
 }
 
-static bool read_stat(pid_t pid, const char *name, char *ret_state, unsigned long long *ret_start)
+struct status {
+    char state;
+    unsigned flags;
+    unsigned long long start;
+};
+
+static bool read_status(pid_t pid, const char *name, struct status *ret)
 {
     char line[1024];
     const char *end = first_line(open_of(pid, name), line, sizeof line) ? strrchr(line, ')') : 0;
-    return end && sscanf(end + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d "
-                         "%*d %*d %*d %*d %llu", ret_state, ret_start) == 2;
+    return end && sscanf(end + 1, " %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d "
+                         "%*d %*d %*d %*d %llu", &ret->state, &ret->flags, &ret->start) == 3;
+}
+
+static bool read_thread(pid_t pid, pid_t tid, struct status *ret)
+{
+    char name[64];
+    snprintf(name, sizeof name, "task/%d/stat", (int)tid);
+    return read_status(pid, name, ret);
 }
 
 char live_thread_state(pid_t pid, pid_t tid)
 {
-    char name[64], state;
-    unsigned long long start;
-    snprintf(name, sizeof name, "task/%d/stat", (int)tid);
-    return read_stat(pid, name, &state, &start) ? state : 'X';
+    struct status status;
+    return read_thread(pid, tid, &status) ? status.state : 'X';
+}
+
+/* PF_IO_WORKER of the kernel's <linux/sched.h>, since 5.12. */
+bool live_thread_is_kernels(pid_t pid, pid_t tid)
+{
+    struct status status;
+    return read_thread(pid, tid, &status) && (status.flags & 0x10) != 0;
 }
 
 bool live_thread_is_dead(pid_t pid, pid_t tid)
@@ -93,11 +111,12 @@ static int64_t clock_now(clockid_t clock)
 /* The clocks are read together: btime of /proc/stat is whole seconds, and moves. */
 static struct timespec started(pid_t pid)
 {
-    unsigned long long ticks, rate = (unsigned long long)sysconf(_SC_CLK_TCK);
-    char state;
-    if (!read_stat(pid, "stat", &state, &ticks))
+    unsigned long long rate = (unsigned long long)sysconf(_SC_CLK_TCK);
+    struct status status;
+    if (!read_status(pid, "stat", &status))
         return (struct timespec){0, 0};
-    int64_t age = clock_now(CLOCK_BOOTTIME) - (int64_t)((ticks + 1) * (1000000000 / rate));
+    int64_t age = clock_now(CLOCK_BOOTTIME) -
+                  (int64_t)((status.start + 1) * (1000000000 / rate));
     int64_t then = clock_now(CLOCK_REALTIME) - age;
     return (struct timespec){(time_t)(then / 1000000000), (long)(then % 1000000000)};
 }
@@ -276,8 +295,6 @@ bool live_process_open(pid_t pid, struct live_process *p)
     p->pid = group > 0 ? (pid_t)group : pid;
     if (group <= 0)
         return fail(p, "no such process");
-    if (p->pid == getpid())
-        return fail(p, "this is fini itself");
     p->reader = living_thread(p->pid);
     if (!p->reader)
         return fail(p, "it has ended");

@@ -7,7 +7,8 @@
  *
  * What a process may notice (signal(7), "Interruption of system calls by stop signals"): calls that
  * the kernel does not restart, epoll_wait, semop, sigtimedwait and those of sockets with a time
- * limit, end with EINTR. Nothing can be done about that from outside.
+ * limit, end with EINTR; so do io_getevents and io_uring_enter. To set the registers back is no
+ * way out: a signal that comes in between has to end such a call, and would not.
  */
 #include "live_stop.h"
 
@@ -17,6 +18,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,12 +28,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "command.h"
+#include "text.h"
+
 enum {
     STACK_MOST = 256 << 10,     /* of one thread */
     STACKS_MOST = 256 << 20,    /* of all together */
     ROUNDS_MOST = 100,          /* of looking for new threads */
     SPINS = 20, PATIENCE = 40,  /* rounds without a pause; rounds before asking if it is in vain */
-    WAIT_MOST = 2000            /* rounds of 100 us at least: for threads that do not stop */
+    WAIT_MOST = 2000,           /* rounds of 100 us at least: for threads that do not stop */
+    STOP_MOST = 10              /* seconds, where it should take milliseconds */
 };
 
 struct stop {
@@ -45,7 +51,8 @@ struct stop {
 };
 
 /* Whose threads are asked for while the tracer waits in the kernel; see reap. */
-static struct live_snapshot *volatile waiting;
+static struct live_snapshot *_Atomic waiting;
+static atomic_bool called;
 
 static uint64_t now(void)
 {
@@ -109,7 +116,8 @@ static bool seize_new(struct stop *s, size_t *ret_new)
     DIR *folder = opendir(path);
     for (struct dirent *entry; folder && ok && (entry = readdir(folder));) {
         pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (tid > 0 && !knows(s->snapshot, tid))
+        if (tid > 0 && !knows(s->snapshot, tid) &&
+            !live_thread_is_kernels(s->process->pid, tid))
             ok = seize(s, tid);
     }
     if (folder)
@@ -285,6 +293,7 @@ static void reap(int signal)
         if (!s->threads[i].gone)
             ask(&s->threads[i]);
     errno = saved;
+    called = false;
 }
 
 static bool is_over(sem_t *over)
@@ -299,12 +308,33 @@ static bool is_over(sem_t *over)
     return sem_timedwait(over, &until) == 0;
 }
 
+/* The tracer may wait for a page of memory that the process itself would have to bring
+ * (userfaultfd, a file system of its own), and stands. Only our end ends that. */
+static void check_patience(pid_t pid, uint64_t begun)
+{
+    char subject[32];
+    if (now() - begun < STOP_MOST * (uint64_t)1000000000)
+        return;
+    snprintf(subject, sizeof subject, "%d", (int)pid);
+    text_error(subject, "it could not be copied in %d seconds, and runs again", STOP_MOST);
+    _exit(STATUS_ERROR);
+}
+
+/* Not called again before it has had a while for its work: asking for many threads takes long. */
 static void join(pthread_t thread, struct stop *s)
 {
     struct sigaction action = {.sa_handler = reap}, before;
+    uint64_t begun = now();
+    bool rested = true;
     sigaction(SIGURG, &action, &before);
-    while (!is_over(&s->over))
-        pthread_kill(thread, SIGURG);
+    while (!is_over(&s->over)) {
+        check_patience(s->process->pid, begun);
+        if (rested && !called && waiting) {
+            called = true;
+            pthread_kill(thread, SIGURG);
+        }
+        rested = !called;
+    }
     pthread_join(thread, NULL);
     sigaction(SIGURG, &before, NULL);
 }

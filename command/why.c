@@ -26,7 +26,7 @@
 #include "command.h"
 #include "text.h"
 
-enum { SECONDS = 60 };          /* of the processor */
+enum { SECONDS = 60, SECONDS_IN_ALL = 300 };    /* of the processor; by the clock */
 static const uint64_t memory_most = 4ull << 30;
 
 struct options {
@@ -207,9 +207,15 @@ static void limit(int what, uint64_t most)
     setrlimit((__rlimit_resource_t)what, &limits);
 }
 
-/* For the sake of files that are made to take all there is. */
+/* For the sake of files that are made to take all there is, and of memory that never comes. */
 static void set_limits(void)
 {
+    sigset_t alarm_only;
+    sigemptyset(&alarm_only);
+    sigaddset(&alarm_only, SIGALRM);
+    signal(SIGALRM, SIG_DFL);
+    sigprocmask(SIG_UNBLOCK, &alarm_only, NULL);
+    alarm(SECONDS_IN_ALL);
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_CPU, SECONDS);
 #ifndef __SANITIZE_ADDRESS__
@@ -223,6 +229,8 @@ static int judge(int status)
         return WEXITSTATUS(status);
     if (WTERMSIG(status) == SIGXCPU)
         text_error(NULL, "looking at it takes more than %d seconds", SECONDS);
+    else if (WTERMSIG(status) == SIGALRM)
+        text_error(NULL, "looking at it takes more than %d seconds", SECONDS_IN_ALL);
     else
         text_error(NULL, "whoever looks at it crashes (%s)", strsignal(WTERMSIG(status)));
     return STATUS_ERROR;
@@ -294,6 +302,8 @@ int why_run(int argc, char **argv)
         return command_misused("why", optind == argc ? "no process" : "one library at a time");
     if (!parse_pid(argv[optind], &options.pid))
         return command_misused("why", "PID is a number");
+    if (options.pid == getpid())
+        return command_misused("why", "PID is fini itself");
     options.library = argv[optind + 1];
     return look_in_child(&options);
 }

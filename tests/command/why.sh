@@ -535,6 +535,14 @@ END
     ends
 }
 
+case_itself() # timeout=60
+{
+    status=0
+    sh -c 'exec "$1" why $$' sh "$fini" >"$work/said" 2>&1 || status=$?
+    same status "$status" 2
+    said 'PID is fini itself'
+}
+
 case_no_such_process() # timeout=60
 {
     refuses 'no such process' 2147483646
@@ -724,6 +732,70 @@ END
     ends
 }
 
+# A page that only a thread of the process can bring, which stands: the process must not stand for
+# ever, and neither must fini.
+case_memory_that_never_comes() # timeout=100
+{
+    cat >"$work/pages.c" <<'END'
+#include <fcntl.h>
+#include <link.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+static struct link_map fake;
+static int fd;
+static void *brings(void *unused)
+{
+    static char page[4096];
+    struct uffd_msg m;
+    while (read(fd, &m, sizeof m) == sizeof m) {
+        struct uffdio_copy c = {.dst = m.arg.pagefault.address & -4096ul, .len = 4096,
+                                .src = (unsigned long)page};
+        ioctl(fd, UFFDIO_COPY, &c);
+    }
+}
+int main(void)
+{
+    struct r_debug *debug = 0;
+    pthread_t thread;
+    char *zone = mmap(0, 1 << 20, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct uffdio_api api = {.api = UFFD_API};
+    struct uffdio_register all = {{(unsigned long)zone, 1 << 20}, UFFDIO_REGISTER_MODE_MISSING};
+    fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+    if (fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &all)) {
+        puts("ready: cannot");
+        return 0;
+    }
+    pthread_create(&thread, 0, brings, 0);
+    for (ElfW(Dyn) *d = _DYNAMIC; d->d_tag; d++)
+        if (d->d_tag == DT_DEBUG) debug = (void *)d->d_un.d_ptr;
+    struct link_map *last = debug->r_map;
+    while (last->l_next) last = last->l_next;
+    fake.l_name = zone + 8192;
+    last->l_next = &fake;
+    puts("ready");
+    fflush(stdout);
+    getchar();
+    last->l_next = 0;
+    puts("unharmed");
+    exit(0);
+}
+END
+    cc -w -D_GNU_SOURCE "$work/pages.c" -o "$work/pages" -pthread || skip 'no userfaultfd here'
+    starts "$work/pages"
+    ! grep -q cannot "$work/host" || skip 'no userfaultfd here'
+    refuses 'it could not be copied in 10 seconds, and runs again' "$host"
+    for task in "/proc/$host/task/"*; do
+        grep -q '^TracerPid:[^0-9]*0$' "$task/status" || fail 'still traced'
+    done
+    ends
+}
+
 # ---- unharmed ----------------------------------------------------------------------------------
 
 case_two_hundred_times() # timeout=600 slow=1
@@ -829,12 +901,62 @@ END
     ends
 }
 
+# A worker of io_uring opens a FIFO, and nobody is there yet: to interrupt it would be to end that
+# with an error. It is not a thread of the program's, and not told of.
+case_worker_of_io_uring() # timeout=60
+{
+    cat >"$work/worker.c" <<'END'
+#include <linux/io_uring.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int main(int n, char **a)
+{
+    struct io_uring_params q = {0};
+    int f = syscall(SYS_io_uring_setup, 4, &q);
+    if (f < 0) { puts("ready: cannot"); return 0; }
+    char *sq = mmap(0, q.sq_off.array + 64, 3, MAP_SHARED, f, IORING_OFF_SQ_RING);
+    char *cq = mmap(0, q.cq_off.cqes + 256, 3, MAP_SHARED, f, IORING_OFF_CQ_RING);
+    struct io_uring_sqe *e = mmap(0, 4 * sizeof *e, 3, MAP_SHARED, f, IORING_OFF_SQES);
+    e->opcode = IORING_OP_OPENAT, e->fd = -100, e->addr = (unsigned long)a[1];
+    e->flags = IOSQE_ASYNC;
+    *(volatile unsigned *)(sq + q.sq_off.tail) = 1;
+    syscall(SYS_io_uring_enter, f, 1, 0, 0, 0, 0);
+    puts("ready");
+    fflush(stdout);
+    getchar();
+    puts(*(volatile unsigned *)(cq + q.cq_off.tail) ? "ended" : "unharmed");
+    return 0;
+}
+END
+    cc -w -D_GNU_SOURCE "$work/worker.c" -o "$work/worker" || skip 'no io_uring here'
+    mkfifo "$work/nobody"
+    starts "$work/worker" "$work/nobody"
+    [ "$(ls "/proc/$host/task" | wc -l)" = 2 ] || skip 'no worker of io_uring'
+    for i in 1 2 3; do
+        why 1 libc.so.6
+        not_said 'followed'
+    done
+    ends
+}
+
 # signal(7) says which calls end with EINTR after a stop: what the manual page warns of is so.
 case_calls_that_are_not_restarted() # timeout=120
 {
-    for call in epoll_wait semop sigtimedwait recv; do
+    for call in epoll_wait epoll_pwait io_getevents io_uring_enter semop sigtimedwait recv; do
         starts "$programs/why_busy" eintr "$call"
-        until [ "$(state)" = S ]; do sleep 0.1; done
+        waited=0
+        until [ "$(state)" = S ] && [ "$(cut -d' ' -f1 "/proc/$host/syscall")" != 0 ]; do
+            [ "$waited" -lt 50 ] || break
+            waited=$((waited + 1))
+            sleep 0.1
+        done
+        if [ "$waited" = 50 ]; then # this kernel does not have it
+            kill -9 "$host"
+            continue
+        fi
         why 0 -q
         exec 9>&-
         wait "$host" || fail "status of $call"

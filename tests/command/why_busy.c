@@ -9,6 +9,8 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <linux/aio_abi.h>
+#include <linux/io_uring.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -22,6 +24,7 @@
 #include <sys/ipc.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -161,6 +164,25 @@ static void *waits(void *unused)
 
 /* ---- calls that are not restarted ---------------------------------------------------------- */
 
+static int wait_for_aio(void)
+{
+    aio_context_t context = 0;
+    struct io_event event;
+    if (syscall(SYS_io_setup, 1, &context) != 0)
+        return 0;
+    return (int)syscall(SYS_io_getevents, context, 1L, 1L, &event, NULL);
+}
+
+static int wait_for_uring(void)
+{
+    struct io_uring_params parameters;
+    memset(&parameters, 0, sizeof parameters);
+    int ring = (int)syscall(SYS_io_uring_setup, 1, &parameters);
+    if (ring < 0)
+        return 0;
+    return (int)syscall(SYS_io_uring_enter, ring, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0);
+}
+
 static int call(const char *name)
 {
     struct epoll_event event;
@@ -174,6 +196,12 @@ static int call(const char *name)
     sigaddset(&set, SIGUSR1);
     if (strcmp(name, "epoll_wait") == 0)
         return epoll_wait(epoll_create1(0), &event, 1, 60000);
+    if (strcmp(name, "epoll_pwait") == 0)
+        return epoll_pwait(epoll_create1(0), &event, 1, 60000, NULL);
+    if (strcmp(name, "io_getevents") == 0)
+        return wait_for_aio();
+    if (strcmp(name, "io_uring_enter") == 0)
+        return wait_for_uring();
     if (strcmp(name, "semop") == 0)
         return semop(semget(IPC_PRIVATE, 1, 0600), &less, 1);
     if (strcmp(name, "sigtimedwait") == 0)

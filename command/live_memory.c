@@ -4,6 +4,7 @@
  */
 #include "live_memory.h"
 
+#include <errno.h>
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,6 +70,7 @@ bool live_mappings_read(pid_t pid, struct live_mappings *ret)
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
     memset(ret, 0, sizeof *ret);
+    errno = 0; /* and stays so where the memory has gone */
     FILE *file = fopen(path, "re");
     bool read = file && live_mappings_parse(file, ret);
     if (file)

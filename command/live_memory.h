@@ -33,7 +33,7 @@ struct live_mappings {
     size_t count;
 };
 
-bool live_mappings_read(pid_t pid, struct live_mappings *ret);
+bool live_mappings_read(pid_t pid, struct live_mappings *ret); /* false: errno says why */
 bool live_mappings_parse(FILE *file, struct live_mappings *ret); /* of the form of /proc/PID/maps */
 void live_mappings_free(struct live_mappings *mappings);
 const struct live_mapping *live_mapping_of(const struct live_mappings *mappings, uint64_t address);

@@ -88,11 +88,11 @@ char live_thread_state(pid_t pid, pid_t tid)
     return read_thread(pid, tid, &status) ? status.state : 'X';
 }
 
-/* PF_IO_WORKER of the kernel's <linux/sched.h>, since 5.12. */
+/* PF_IO_WORKER, since Linux 5.12, and PF_KTHREAD. */
 bool live_thread_is_kernels(pid_t pid, pid_t tid)
 {
     struct status status;
-    return read_thread(pid, tid, &status) && (status.flags & 0x10) != 0;
+    return read_thread(pid, tid, &status) && (status.flags & (0x10 | 0x200000)) != 0;
 }
 
 bool live_thread_is_dead(pid_t pid, pid_t tid)
@@ -165,7 +165,7 @@ enum live_file live_file_of(const struct live_process *process, const struct liv
                             char ret[LIVE_PATH_SIZE])
 {
     struct stat status;
-    if (mapping->path[0] != '/')
+    if (mapping->path[0] != '/' || strncmp(mapping->path, "/memfd:", 7) == 0)
         return FILE_NONE;
     if (!find_file(process, mapping, true, ret, &status) &&
         !find_file(process, mapping, false, ret, &status))
@@ -188,7 +188,7 @@ static long yama(void)
 void live_process_refused(struct live_process *p, int error)
 {
     long tracer = status_number(p->pid, "TracerPid:"), scope = yama();
-    if (error == ESRCH || error == ENOENT)
+    if (error == ESRCH || error == ENOENT || error == 0)
         fail(p, "it has ended");
     else if (error == EFAULT)
         fail(p, "it is becoming another program");
@@ -229,7 +229,7 @@ static bool open_program(struct live_process *p, ElfW(Ehdr) *ret)
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/exe", (int)p->reader);
     ssize_t length = readlink(path, p->program, sizeof p->program - 1);
-    if (length < 0 && errno == ENOENT)
+    if (length < 0 && live_thread_is_kernels(p->pid, p->reader))
         return fail(p, "it runs no program: a thread of the kernel");
     if (length < 0) {
         live_process_refused(p, errno);
@@ -251,6 +251,7 @@ static bool open_program(struct live_process *p, ElfW(Ehdr) *ret)
 static bool read_auxiliary(struct live_process *p, struct live_auxiliary *ret)
 {
     ElfW(auxv_t) entries[AUXILIARY_MOST];
+    errno = 0; /* and stays so where the memory has gone, but not the process */
     FILE *file = open_of(p->reader, "auxv");
     size_t count = file ? fread(entries, sizeof *entries, AUXILIARY_MOST, file) : 0;
     int error = errno;

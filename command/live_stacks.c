@@ -34,7 +34,7 @@ static int open_mapped(const struct live_mapping *mapping, char **ret_name)
     char path[LIVE_PATH_SIZE];
     int fd = -1;
     enum live_file file = live_file_of(reading.process, mapping, path);
-    if (file == FILE_NONE)
+    if (mapping->path[0] != '/')
         return -1;
     if (file == FILE_THERE || file == FILE_CHANGED)
         fd = regular_open(path);

@@ -116,8 +116,10 @@ static void find_own(const struct live_image *image, bool is_musl, struct keepin
     keeps[KEEP_MARKED].count = image->marked;
     keeps[KEEP_UNIQUE].count = pinned && !image->marked && image->unique;
     keeps[KEEP_PINNED].count = pinned && !image->marked && !image->unique;
-    /* dlclose does nothing to what is pinned, so its count says nothing (_dl_close). */
-    keeps[KEEP_OPENED].count = image->knows_opened && !pinned ? image->opened : 0;
+    /* dlclose does nothing to what is pinned or was there at the start, so its count says nothing
+     * (_dl_close); and the program has one. */
+    if (image->knows_opened && !pinned && !is_startup(ret))
+        keeps[KEEP_OPENED].count = image->opened;
     keeps[KEEP_DESTRUCTORS].count = image->knows_destructors ? image->destructors : 0;
     ret->state = image->knows_opened && image->knows_pinned && image->knows_destructors ?
                  STATE_FREE : STATE_UNKNOWN;

@@ -98,6 +98,29 @@ case_by_soname() # timeout=60
     ends
 }
 
+# What is said of the program and of a memfd is true: the one is not opened with dlopen, and the
+# other has no file that could be deleted.
+case_program_and_memfd() # timeout=60
+{
+    command -v python3 >/dev/null || skip 'no python3'
+    plain plug
+    starts python3 -c 'import ctypes, os, sys
+fd = os.memfd_create("plug")
+os.write(fd, open(sys.argv[1], "rb").read())
+library = ctypes.CDLL("/proc/self/fd/%d" % fd)
+print("ready", flush=True)
+sys.stdin.read()
+print("unharmed")' "$work/plug.so"
+    why 1 '*memfd*'
+    said '/memfd:plug: stays'
+    said '1 x opened'
+    not_said 'its file'
+    why 1 "$(readlink "/proc/$host/exe")"
+    said 'since its start'
+    not_said 'opened'
+    ends
+}
+
 case_closed() # timeout=60
 {
     plain plug
@@ -573,6 +596,41 @@ case_other_architecture() # timeout=60
     sleep 0.3
     kill -0 "$host" 2>/dev/null || skip 'no 32-bit programs here'
     refuses 'another architecture' "$host"
+}
+
+# Whatever of it is gone already, it has ended: that is neither a refusal nor a kernel's thread.
+case_it_ends_meanwhile() # timeout=200 slow=1
+{
+    cat >"$work/short.c" <<'END'
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+static void *waits(void *a) { usleep(rand() % 9000); return a; }
+int main(int n, char **a)
+{
+    pthread_t thread;
+    srand(atoi(a[1]));
+    for (int i = 0; i < 5; i++) pthread_create(&thread, 0, waits, 0);
+    usleep(rand() % 25000);
+    if (rand() % 2) pthread_exit(0);
+    _exit(0);
+}
+END
+    cc -w "$work/short.c" -o "$work/short" -pthread
+    for i in $(seq 300); do
+        "$work/short" "$i" &
+        host=$!
+        status=0
+        timeout 60 "$fini" why -q "$host" >"$work/said" 2>&1 || status=$?
+        case $status in
+        0 | 1) ;;
+        2) said_any 'has ended|no such process|not begun|becoming' ;;
+        *) fail "status $status: $(cat "$work/said")" ;;
+        esac
+        status=0
+        wait "$host" || status=$?
+        same 'status of what was looked at' "$status" 0
+    done
 }
 
 case_ended_and_not_waited_for() # timeout=60

@@ -44,8 +44,8 @@ char live_thread_state(pid_t pid, pid_t tid);
 /* Whether this thread has ended, and is only waited for. */
 bool live_thread_is_dead(pid_t pid, pid_t tid);
 
-/* A thread of the kernel, also as a worker of io_uring: that belongs to the process, but nothing of
- * the program runs in it, and to stop it ends what it is at, with an error that the program sees. */
+/* A thread of the kernel, also a worker of io_uring: one belongs to the process, but nothing of the
+ * program runs in it, and to stop it ends what it is at, with an error that the program sees. */
 bool live_thread_is_kernels(pid_t pid, pid_t tid);
 
 /* The ELF header of this program: of the architecture that can be looked at. */

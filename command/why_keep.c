@@ -130,12 +130,26 @@ static void find_own(const struct live_image *image, bool is_musl, struct keepin
 
 /* ---- by each other ------------------------------------------------------------------------- */
 
+/* What was there at the start pins what it binds (add_dependency in glibc elf/dl-lookup.c). */
+static bool may_bind(const struct graph *graph, const struct keeping_of *all, size_t who,
+                     size_t what)
+{
+    const struct live_image *list = graph->images->list;
+    return who != what && !list[who].knows_bound && list[who].space == list[what].space &&
+           !is_startup(&all[who]);
+}
+
 static bool pass_on(const struct graph *graph, struct keeping_of *all, size_t from, size_t to)
 {
     size_t at = from * graph->images->count + to;
-    if (all[from].state <= all[to].state || !(graph->needs[at] || graph->binds[at]))
+    enum keep_state passed = STATE_FREE;
+    if (graph->needs[at] || graph->binds[at])
+        passed = all[from].state;
+    else if (all[from].state != STATE_FREE && may_bind(graph, all, from, to))
+        passed = STATE_UNKNOWN;
+    if (passed <= all[to].state)
         return false;
-    all[to].state = all[from].state;
+    all[to].state = passed;
     return true;
 }
 

@@ -16,7 +16,7 @@
 #include "live_core.h"
 #include "regular.h"
 
-enum { COPIES_MOST = 4096 };
+enum { COPIES_MOST = 4096, THREADS_OF_A_CORE = 512 };
 
 /* libdwfl hands its callbacks nothing of ours for modules that it has found by itself. */
 static struct {
@@ -140,13 +140,14 @@ static int add_frame(Dwfl_Frame *state, void *argument)
     return DWARF_CB_OK;
 }
 
-static void walk_all(Dwfl *dwfl, const struct live_snapshot *snapshot, struct live_stacks *ret)
+static void walk_all(Dwfl *dwfl, const struct live_images *images, struct live_stack *stacks,
+                     size_t count)
 {
-    for (size_t i = 0; i < ret->count; i++) {
-        struct walk walk = {dwfl, &snapshot->images, &ret->list[i]};
-        if (snapshot->threads[i].stack)
-            ret->list[i].whole = dwfl_getthread_frames(dwfl, snapshot->threads[i].tid, add_frame,
-                                                       &walk) == 0;
+    for (size_t i = 0; i < count; i++) {
+        struct walk walk = {dwfl, images, &stacks[i]};
+        if (stacks[i].thread->stack)
+            stacks[i].whole = dwfl_getthread_frames(dwfl, stacks[i].thread->tid, add_frame,
+                                                    &walk) == 0;
     }
 }
 
@@ -168,15 +169,22 @@ static Dwfl *open_dwfl(const struct live_process *process, Elf *core)
     return NULL;
 }
 
-static bool walk_core(const struct live_process *process, const struct live_snapshot *snapshot,
-                      Elf *core, struct live_stacks *ret)
+/* The threads that begin there, by a core file of these alone. */
+static bool walk_some(const struct live_process *process, const struct live_images *images,
+                      struct live_stack *stacks, size_t count)
 {
+    size_t size = 0;
+    char *bytes = live_core_make(process->pid, stacks->thread, count, &size);
+    Elf *core = bytes ? elf_memory(bytes, size) : NULL;
     Dwfl *dwfl = core ? open_dwfl(process, core) : NULL;
-    if (!dwfl)
-        return false;
-    walk_all(dwfl, snapshot, ret);
+    if (dwfl)
+        walk_all(dwfl, images, stacks, count);
     dwfl_end(dwfl);
-    return true;
+    elf_end(core);
+    free(bytes);
+    while (reading.copy_count)
+        free(reading.copies[--reading.copy_count]);
+    return dwfl != NULL;
 }
 
 static void prepare(const struct live_snapshot *snapshot, struct live_stacks *ret)
@@ -187,22 +195,22 @@ static void prepare(const struct live_snapshot *snapshot, struct live_stacks *re
         ret->list[i].thread = &snapshot->threads[i];
 }
 
+/* libelf looks for each piece of a core file from the beginning (0.188, elf_getdata_rawchunk), so
+ * the time grows with the square of the threads that are in one. */
 bool live_stacks_read(const struct live_process *process, const struct live_mappings *mappings,
                       const struct live_snapshot *snapshot, struct live_stacks *ret)
 {
-    size_t size = 0;
+    bool walked = true;
     prepare(snapshot, ret);
     unsetenv("DEBUGINFOD_URLS"); /* nothing is asked of the network */
     elf_version(EV_CURRENT);
     reading.process = process;
     reading.mappings = mappings;
-    char *bytes = live_core_make(process, snapshot, &size);
-    Elf *core = bytes ? elf_memory(bytes, size) : NULL;
-    bool walked = walk_core(process, snapshot, core, ret);
-    elf_end(core);
-    free(bytes);
-    while (reading.copy_count)
-        free(reading.copies[--reading.copy_count]);
+    for (size_t i = 0; i < ret->count; i += THREADS_OF_A_CORE) {
+        size_t left = ret->count - i;
+        walked &= walk_some(process, &snapshot->images, &ret->list[i],
+                            left < THREADS_OF_A_CORE ? left : THREADS_OF_A_CORE);
+    }
     return walked;
 }
 

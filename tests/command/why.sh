@@ -287,6 +287,43 @@ case_other_mount_namespace() # timeout=60
     ends
 }
 
+# More than fit into one core file: each is seen, and goes on.
+case_many_threads() # timeout=120 slow=1
+{
+    cat >"$work/many.c" <<'END'
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+static int ends[2], disturbed;
+static void *waits(void *a) { char c; if (read(ends[0], &c, 1) != 0) disturbed = 1; return a; }
+int main(void)
+{
+    static pthread_t thread[1200];
+    pthread_attr_t small;
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 1 << 16);
+    pipe(ends);
+    for (int i = 0; i < 1200; i++)
+        if (pthread_create(&thread[i], &small, waits, 0)) { puts("ready: too many"); return 0; }
+    puts("ready");
+    fflush(stdout);
+    getchar();
+    close(ends[1]);
+    for (int i = 0; i < 1200; i++) pthread_join(thread[i], 0);
+    puts(disturbed ? "disturbed" : "unharmed");
+    return 0;
+}
+END
+    cc -w -g "$work/many.c" -o "$work/many" -pthread
+    starts "$work/many"
+    ! grep -q 'too many' "$work/host" || skip 'so many threads are not allowed here'
+    why 1 many
+    said 'threads: 1201'
+    same 'threads inside' "$(grep -c ' many in waits+0x' "$work/said")" 1200
+    not_said 'followed'
+    ends
+}
+
 # The kernel shows the paths of such a process from our root.
 case_other_root_folder() # timeout=60
 {

@@ -283,8 +283,9 @@ bool live_process_is_another(const struct live_process *process)
 {
     struct live_process now = *process;
     struct live_auxiliary auxiliary;
-    return process->place && read_auxiliary(&now, &auxiliary) &&
-           place_of(&auxiliary) != process->place;
+    if (!process->place)
+        return false;
+    return !read_auxiliary(&now, &auxiliary) || place_of(&auxiliary) != process->place;
 }
 
 bool live_process_open(pid_t pid, struct live_process *p)

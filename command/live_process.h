@@ -31,8 +31,8 @@ struct live_process {
 /* false: it cannot, and error says why. */
 bool live_process_open(pid_t pid, struct live_process *ret);
 
-/* It has become another program since it was opened, as far as can be told: where the kernel puts
- * programs at random. */
+/* It has become another program since it was opened, or is about to, as far as can be told: where
+ * the kernel puts programs at random. */
 bool live_process_is_another(const struct live_process *process);
 
 /* Why ptrace did not let us, from errno and what the system is set to. */

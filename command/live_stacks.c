@@ -119,6 +119,11 @@ struct walk {
     struct live_stack *stack;
 };
 
+static bool is_unknown(Dwarf_Addr pc)
+{
+    return pc == (Dwarf_Addr)-1 / 0xff * LIVE_UNKNOWN;
+}
+
 /* A return address may already belong to the next function: the call is before it. */
 static int add_frame(Dwfl_Frame *state, void *argument)
 {
@@ -126,7 +131,7 @@ static int add_frame(Dwfl_Frame *state, void *argument)
     struct live_stack *stack = walk->stack;
     bool activation;
     Dwarf_Addr pc;
-    if (stack->count == FRAMES_MOST || !dwfl_frame_pc(state, &pc, &activation))
+    if (stack->count == FRAMES_MOST || !dwfl_frame_pc(state, &pc, &activation) || is_unknown(pc))
         return DWARF_CB_ABORT;
     struct live_frame *frames = realloc(stack->frames, (stack->count + 1) * sizeof *frames);
     if (!frames)
@@ -140,6 +145,34 @@ static int add_frame(Dwfl_Frame *state, void *argument)
     return DWARF_CB_OK;
 }
 
+/* Its unwind table says that there is no return address: _start, and where threads begin. */
+static bool is_outermost(Dwfl *dwfl, uint64_t address)
+{
+    Dwarf_Addr bias, begin, end;
+    Dwarf_Op memory[3], *operations;
+    Dwarf_Frame *frame;
+    bool signal;
+    size_t count = 1;
+    Dwfl_Module *module = dwfl_addrmodule(dwfl, address);
+    Dwarf_CFI *table = module ? dwfl_module_eh_cfi(module, &bias) : NULL;
+    if (!table || dwarf_cfi_addrframe(table, address - bias, &frame) != 0)
+        return false;
+    int number = dwarf_frame_info(frame, &begin, &end, &signal);
+    bool undefined = number >= 0 &&
+                     dwarf_frame_register(frame, number, memory, &operations, &count) == 0 &&
+                     count == 0 && operations == memory;
+    free(frame);
+    return undefined;
+}
+
+/* libdwfl (0.188) takes it for the end of a stack as well that memory was not there to be read. */
+static bool is_whole(Dwfl *dwfl, const struct live_stack *stack)
+{
+    bool all_there = !stack->thread->asleep && !stack->thread->stack_cut;
+    return stack->count &&
+           (all_there || is_outermost(dwfl, stack->frames[stack->count - 1].address));
+}
+
 static void walk_all(Dwfl *dwfl, const struct live_images *images, struct live_stack *stacks,
                      size_t count)
 {
@@ -147,7 +180,8 @@ static void walk_all(Dwfl *dwfl, const struct live_images *images, struct live_s
         struct walk walk = {dwfl, images, &stacks[i]};
         if (stacks[i].thread->stack)
             stacks[i].whole = dwfl_getthread_frames(dwfl, stacks[i].thread->tid, add_frame,
-                                                    &walk) == 0;
+                                                    &walk) == 0 &&
+                              is_whole(dwfl, &stacks[i]);
     }
 }
 

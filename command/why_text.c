@@ -155,13 +155,14 @@ static void show_threads(const struct why *why, size_t image)
 /* Of these it is not known whether they are inside. */
 static void show_not_seen(const struct why *why)
 {
-    static const char *const notes[] = {" (could not be stopped)", ""};
+    static const char *const notes[] = {"", " (could not be stopped)", " (left asleep)"};
     const char *before = "threads whose stack could not be followed to its end: ";
     for (size_t i = 0; i < why->stacks.count; i++) {
         const struct live_thread *thread = why->stacks.list[i].thread;
         if (why->stacks.list[i].whole || thread->gone)
             continue;
-        printf("%s%d%s", before, (int)thread->tid, notes[thread->stopped]);
+        printf("%s%d%s", before, (int)thread->tid,
+               notes[thread->asleep ? 2 : !thread->stopped]);
         before = ", ";
     }
     if (before[0] == ',')

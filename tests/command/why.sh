@@ -287,6 +287,30 @@ case_other_mount_namespace() # timeout=60
     ends
 }
 
+# More of a stack than is copied: who is further out is not known, and that is said.
+case_deep_stack() # timeout=60
+{
+    cat >"$work/deep.c" <<'END'
+#include <stdio.h>
+__attribute__((noinline)) static void deep(int n)
+{
+    volatile char room[4000];
+    room[0] = n;
+    if (n) deep(n - 1);
+    else { puts("ready"); fflush(stdout); getchar(); }
+    room[1] = n;
+}
+int main(void) { deep(100); puts("unharmed"); return 0; }
+END
+    cc -w -g -O1 "$work/deep.c" -o "$work/deep"
+    starts "$work/deep"
+    why 1 --verbose deep
+    said '(it could not be followed further)'
+    said "could not be followed to its end: $host"
+    not_said 'main+0x'
+    ends
+}
+
 # More than fit into one core file: each is seen, and goes on.
 case_many_threads() # timeout=120 slow=1
 {
@@ -1037,25 +1061,35 @@ END
     ends
 }
 
-# signal(7) says which calls end with EINTR after a stop: what the manual page warns of is so.
+# call: the number of the one that the host sleeps in, and of its sleeps.
+call() {
+    cut -d' ' -f1 "/proc/$host/syscall"
+    grep '^voluntary' "/proc/$host/status"
+}
+
+# Calls that end with EINTR after any stop (signal(7)): who sleeps in one is left asleep, and its
+# stack is seen all the same.
 case_calls_that_are_not_restarted() # timeout=120
 {
-    for call in epoll_wait epoll_pwait io_getevents io_uring_enter semop sigtimedwait recv; do
-        starts "$programs/why_busy" eintr "$call"
+    for name in epoll_wait epoll_pwait io_getevents io_uring_enter semop sigtimedwait recv; do
+        starts "$programs/why_busy" eintr "$name"
         waited=0
-        until [ "$(state)" = S ] && [ "$(cut -d' ' -f1 "/proc/$host/syscall")" != 0 ]; do
+        until [ "$(state)" = S ] && [ "$(call | head -n 1)" != 0 ]; do
             [ "$waited" -lt 50 ] || break
             waited=$((waited + 1))
             sleep 0.1
         done
-        if [ "$waited" = 50 ]; then # this kernel does not have it
-            kill -9 "$host"
-            continue
+        if [ "$waited" -lt 50 ]; then # else this kernel does not have it
+            sleep 0.1
+            before=$(call)
+            why 1 why_busy
+            said ' why_busy in '
+            why 0 'libnone*'
+            same "the sleep in $name" "$(call)" "$before"
         fi
-        why 0 -q
+        kill -9 "$host"
         exec 9>&-
-        wait "$host" || fail "status of $call"
-        grep -qx EINTR "$work/host" || fail "$call: $(cat "$work/host")"
+        ! grep -q EINTR "$work/host" || fail "$name: $(cat "$work/host")"
     done
 }
 

@@ -9,6 +9,7 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/aio_abi.h>
 #include <linux/io_uring.h>
 #include <poll.h>
@@ -31,6 +32,7 @@
 
 extern char **environ;
 static atomic_bool stop;
+static int end_of_work[2];
 static atomic_ulong sent, received, rounds, harmed;
 
 static void harm(const char *what)
@@ -142,6 +144,22 @@ static void *loads(void *path)
     return NULL;
 }
 
+/* Asleep all the time, in a call that any stop would end. SIGCHLD, which nobody heeds, is not
+ * thrown away while a thread is traced, and would wake it. */
+static void *listens(void *unused)
+{
+    struct epoll_event event = {.events = EPOLLHUP};
+    int file = epoll_create1(0);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    if (epoll_ctl(file, EPOLL_CTL_ADD, end_of_work[0], &event) != 0 ||
+        epoll_wait(file, &event, 1, -1) != 1)
+        harm("epoll_wait");
+    return unused;
+}
+
 static void *waits(void *unused)
 {
     pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -224,13 +242,16 @@ static int show_eintr(const char *name)
 
 int main(int argc, char **argv)
 {
-    static void *(*const work[])(void *) = {sleeps, asks, signals, creates, spawns, waits, loads};
+    static void *(*const work[])(void *) = {sleeps, asks, signals, creates, spawns, waits, loads,
+                                           listens};
     enum { KINDS = sizeof work / sizeof *work, TIMES = 3 };
     pthread_t threads[KINDS * TIMES];
     sigset_t set;
     char byte;
     if (argc == 3 && strcmp(argv[1], "eintr") == 0)
         return show_eintr(argv[2]);
+    if (pipe2(end_of_work, O_CLOEXEC) != 0)
+        return 3;
     sigemptyset(&set);
     sigaddset(&set, SIGRTMIN);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
@@ -243,6 +264,7 @@ int main(int argc, char **argv)
     if (read(STDIN_FILENO, &byte, 1) != 0)
         harm("read");
     stop = true;
+    close(end_of_work[1]);
     for (int i = 0; i < KINDS * TIMES; i++)
         pthread_join(threads[i], NULL);
     if (sent != received || rounds == 0)

@@ -14,6 +14,8 @@
 #include "demangle.h"
 #include "regular.h"
 
+enum { NEEDED_MOST = 1000 };
+
 static int no_debug_data(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base,
                          const char *file, const char *link, GElf_Word crc, char **ret)
 {
@@ -40,18 +42,15 @@ static char *next_string(const char **at, const char *end)
     return copy;
 }
 
+/* No more than can be: the text may be of zero bytes. */
 static char **strings(const char *at, const char *end)
 {
-    size_t count = 0;
-    char **list = calloc(1, sizeof *list);
-    while (list && at < end) {
-        char **more = realloc(list, (count + 2) * sizeof *list);
-        if (!more)
-            break;
-        list = more;
+    size_t count = 0, most = 1;
+    for (const char *c = at; c < end && most < NEEDED_MOST; c++)
+        most += *c == '\0';
+    char **list = calloc(most + 1, sizeof *list);
+    while (list && at < end && count < most)
         list[count++] = next_string(&at, end);
-        list[count] = NULL;
-    }
     return list;
 }
 

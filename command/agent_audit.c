@@ -93,8 +93,9 @@ static void clean_environment(void)
 
 EXPORTED unsigned la_version(unsigned version)
 {
+    const char *pattern = getenv(AGENT_KEEP);
     ring_path = getenv(AGENT_TRACE);
-    keep = getenv(AGENT_KEEP);
+    keep = pattern ? strdup(pattern) : NULL; /* a program may write its title over that place */
     leaks = agent_leak_open();
     if (ring_path) {
         open_ring(ring_path);

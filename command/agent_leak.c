@@ -65,9 +65,11 @@ static void unlock(struct agent_leaks *all)
     atomic_store(&all->lock, 0);
 }
 
+/* A copy: a program may write its title over its environment. */
 struct agent_leaks *agent_leak_open(void)
 {
-    own.pattern = getenv(AGENT_LEAK);
+    const char *pattern = getenv(AGENT_LEAK);
+    own.pattern = pattern ? strdup(pattern) : NULL;
     return own.pattern ? &own : NULL;
 }
 

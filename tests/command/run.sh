@@ -212,6 +212,37 @@ END
     not_said 'unknown module'
 }
 
+# Servers, and perl by $0, write a title over their environment.
+case_environment_written_over() # timeout=60
+{
+    voice | library voice
+    cat >"$work/host.c" <<'END'
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+extern char **environ;
+int main(int argc, char **argv)
+{
+    char line[4096];
+    int count = 0;
+    for (char **entry = environ; *entry; entry++)
+        memset(*entry, 'x', strlen(*entry));
+    void *handle = dlopen(argv[1], RTLD_NOW);
+    if (strcmp(argv[2], "exit") == 0)
+        return 3;
+    dlclose(handle);
+    FILE *file = fopen("/proc/self/maps", "r");
+    while (fgets(line, sizeof line, file))
+        count += strstr(line, "voice.so") && strstr(line, "r-xp");
+    return count;
+}
+END
+    cc -w "$work/host.c" -o "$work/host"
+    says exit 3 '' --leak-at-exit
+    says exit 3 '' --leak-at-exit='voi*'
+    says unload 1 'the end\nhandler' --keep
+}
+
 case_children_too() # timeout=60
 {
     voice | library voice

@@ -22,6 +22,7 @@
 
 #include "agent.h"
 #include "command.h"
+#include "refusal.h"
 #include "text.h"
 #include "trace_show.h"
 #include "with_agent.h"
@@ -378,7 +379,7 @@ static int check(const struct options *options, int argc, char **argv)
         return command_misused("trace", "--format is text, json or trace-event");
     if (optind == argc)
         return command_misused("trace", "no command");
-    const char *why = with_agent_refusal(argv[optind]);
+    const char *why = refusal_found(argv[optind]);
     if (!why)
         return -1;
     text_error(argv[optind], "%s", why);

@@ -222,6 +222,16 @@ static void exits(struct model *model, const struct event *event)
     note_image(model, event, NOTE_EXIT, -1, text);
 }
 
+/* The last that is heard, unless the exec fails. */
+static void leaves(struct model *model, const struct event *event)
+{
+    size_t name = strlen(event->text);
+    char text[1200];
+    snprintf(text, sizeof text, "of %.800s, which is not traced: %s", event->text,
+             name < event->length ? event->text + name + 1 : "");
+    note_image(model, event, NOTE_EXEC, -1, text);
+}
+
 static void pointer_event(struct model *model, const struct event *event)
 {
     const uint64_t *word = event->word;
@@ -257,6 +267,7 @@ void model_event(struct model *model, const struct event *event)
     case AGENT_THREAD_ENDS: thread_ends(model, event); break;
     case AGENT_EXIT: exits(model, event); break;
     case AGENT_CRASH: inside_crash(model, event); break;
+    case AGENT_LEAVES: leaves(model, event); break;
     default: pointer_event(model, event);
     }
 }

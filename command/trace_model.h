@@ -23,7 +23,7 @@ enum note_kind {
     NOTE_EXIT,          /* text: who called exit(), or main has returned */
     NOTE_FINDING,       /* finding, image or NULL; text: evidence; perhaps a stack */
     NOTE_CRASH,         /* text: signal and address; a stack */
-    NOTE_EXEC,          /* another program begins in the process */
+    NOTE_EXEC,          /* another program begins in the process; text: why it is not traced */
     NOTE_END            /* text: how the program ended */
 };
 

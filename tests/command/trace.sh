@@ -474,7 +474,7 @@ static unsigned long word(void)
 }
 static void lie(char *slot)
 {
-    *(unsigned *)(slot + 8) = 1 + any(22);
+    *(unsigned *)(slot + 8) = 1 + any(23);
     *(unsigned *)(slot + 12) = any(3) ? getpid() : any(5);
     *(unsigned *)(slot + 24) = 1 + any(4);
     *(unsigned *)(slot + 28) = any(300);
@@ -552,6 +552,36 @@ case_other_programs_in_the_process() # timeout=60
     said ' unload ./plugin.so  by main of opener'
 }
 
+# What cannot be traced is as it would be, and the report says why it ends there.
+case_becomes_what_cannot_be_traced() # timeout=60
+{
+    program shows -static <<'END'
+extern char **environ;
+int main(void)
+{
+    for (int i = 0; environ[i]; i++)
+        if (strncmp(environ[i], "LD_", 3) == 0 || strncmp(environ[i], "FINI_AGENT", 10) == 0)
+            puts(environ[i]);
+    return 3;
+}
+END
+    echo 'int main(int argc, char **argv) { if (argc > 1) setuid(1000); execv("./shows", argv);
+        execl("./other", "other", NULL); return 9; }' | program opener
+    trace 3 ./opener
+    same output "$(cat "$work/out")" ''
+    said ' exec   of ./shows, which is not traced: it is static'
+    mv "$work/shows" "$work/fixed"
+    echo 'int main(void) { return getppid() == 1; }' | program other
+    if [ "$(id -u)" = 0 ]; then
+        chmod 755 "$work"
+        trace 0 ./opener as-user
+        said ' exec   of ./other, which is not traced: the agent is out of its reach'
+    fi
+    trace 0 ./opener
+    said ' load   '"$work"'/other  with the program'
+    not_said 'is not traced'
+}
+
 case_where_a_caller_looks() # timeout=60
 {
     mkdir "$work/plugins"
@@ -567,6 +597,10 @@ case_not_traced() # timeout=60
     echo 'int main(void) { return 0; }' | program fixed -static
     trace 2 ./fixed
     grep -qF 'it is static' "$work/out" || fail "not said: $(cat "$work/out")"
+    printf '#!%s/fixed\n' "$work" >"$work/script"
+    chmod +x "$work/script"
+    trace 2 ./script
+    grep -qF 'it is static' "$work/out" || fail "not said: $(cat "$work/out")"
     trace 127 ./none
     : >"$work/text"
     trace 126 ./text
@@ -575,6 +609,11 @@ case_not_traced() # timeout=60
     chmod u+s "$work/other"
     trace 2 ./other
     grep -qF 'set-user-ID' "$work/out" || fail "not said: $(cat "$work/out")"
+    command -v musl-gcc >/dev/null || skip 'no musl-gcc'
+    echo 'int main(void) { return 0; }' >"$work/small.c"
+    musl-gcc "$work/small.c" -o "$work/small"
+    trace 2 ./small
+    grep -qF 'not glibc' "$work/out" || fail "not said: $(cat "$work/out")"
 }
 
 # json PROGRAM-OF-PYTHON: with the report as d.

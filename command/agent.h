@@ -24,7 +24,7 @@ enum agent_type {
     AGENT_LOAD,         /* link map, begin, end, flags; text: path, name, needed names */
     AGENT_CLOSE,        /* link map: its finalizers have run. Answered */
     AGENT_ACTIVITY,     /* exit() comes to the loader's finalizers. Answered */
-    AGENT_DLOPEN,       /* mode, caller; text: name */
+    AGENT_DLOPEN,       /* mode, caller, in another namespace; text: name */
     AGENT_DLCLOSE,      /* link map, caller */
     AGENT_DLCLOSED,     /* link map */
     AGENT_KEY,          /* number, destructor, caller */

@@ -122,21 +122,29 @@ EXPORTED int pthread_key_delete(pthread_key_t key)
     return NEXT(pthread_key_delete)(key);
 }
 
-static __attribute__((noinline)) void tell_dlopen(const char *name, int mode, uintptr_t caller)
+static __attribute__((noinline)) void tell_dlopen(const char *name, int mode, uintptr_t caller,
+                                                  Lmid_t space)
 {
-    uint64_t words[AGENT_WORDS] = {(uint64_t)mode, caller};
+    uint64_t words[AGENT_WORDS] = {(uint64_t)mode, caller, space != LM_ID_BASE};
     size_t length = name ? strnlen(name, 4096) : 0;
     if (connected)
         agent_say(AGENT_DLOPEN, words, name, length);
 }
 
-/* The loader looks at who calls it, for $ORIGIN and the namespace. So this one jumps: a last call
- * leaves the program's return address where it is. */
-__attribute__((optimize("O2", "omit-frame-pointer")))
-EXPORTED void *dlopen(const char *name, int mode)
+/* The loader looks at who calls it, for $ORIGIN and the namespace. So these jump: a last call leaves
+ * the program's return address where it is. */
+#define JUMPS __attribute__((optimize("O2", "omit-frame-pointer")))
+
+JUMPS EXPORTED void *dlopen(const char *name, int mode)
 {
-    tell_dlopen(name, mode, CALLER);
+    tell_dlopen(name, mode, CALLER, LM_ID_BASE);
     return NEXT(dlopen)(name, mode);
+}
+
+JUMPS EXPORTED void *dlmopen(Lmid_t space, const char *name, int mode)
+{
+    tell_dlopen(name, mode, CALLER, space);
+    return NEXT(dlmopen)(space, name, mode);
 }
 
 EXPORTED int dlclose(void *handle)

@@ -5,6 +5,7 @@
 #ifndef COMMAND_AGENT_CALLS_H
 #define COMMAND_AGENT_CALLS_H
 
+#include <dlfcn.h>
 #include <printf.h>
 #include <pthread.h>
 #include <signal.h>
@@ -31,6 +32,7 @@ typedef void agent_connect_fn(struct agent_ring *ring, const char *ring_path,
     X(__cxa_thread_atexit_impl, int, (void (*)(void *), void *, void *))                          \
     X(__register_atfork, int, (void (*)(void), void (*)(void), void (*)(void), void *))           \
     X(dlclose, int, (void *))                                                                     \
+    X(dlmopen, void *, (Lmid_t, const char *, int))                                               \
     X(dlopen, void *, (const char *, int))                                                        \
     X(execve, int, (const char *, char *const *, char *const *))                                  \
     X(execvpe, int, (const char *, char *const *, char *const *))                                 \

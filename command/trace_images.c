@@ -124,6 +124,11 @@ const char *images_short(const struct loaded *image)
     return end && end[1] ? end + 1 : image->path;
 }
 
+const char *images_file(const struct loaded *image)
+{
+    return image->file ? image->file : image->path;
+}
+
 static bool is_named(const struct loaded *image, const char *name)
 {
     if (strcmp(image->path, name) == 0 || strcmp(image->soname, name) == 0)
@@ -143,7 +148,7 @@ int images_named(const struct images *images, const char *name)
     if (*name != '/' || !realpath(name, real))
         return -1;
     for (size_t i = images->live_count; i-- > 0;)
-        if (realpath(images->list[images->live[i]].path, own) && strcmp(own, real) == 0)
+        if (realpath(images_file(&images->list[images->live[i]]), own) && strcmp(own, real) == 0)
             return images->live[i];
     return -1;
 }
@@ -163,6 +168,7 @@ static void free_image(struct loaded *image)
     free(image->needed);
     free(image->path);
     free(image->soname);
+    free(image->file);
     if (image->symbols)
         dwfl_end(image->symbols);
 }
@@ -190,7 +196,7 @@ static Dwfl *open_symbols(struct loaded *image)
     if (!image->symbols)
         return NULL;
     dwfl_report_begin(image->symbols);
-    dwfl_report_elf(image->symbols, image->path, image->path, -1, image->begin, false);
+    dwfl_report_elf(image->symbols, image->path, images_file(image), -1, image->begin, false);
     dwfl_report_end(image->symbols, NULL, NULL);
     return image->symbols;
 }

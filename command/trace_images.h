@@ -22,6 +22,7 @@ struct loaded {
     uint64_t flags;             /* AGENT_STARTUP and so on */
     uint64_t since, until;      /* until: 0 while it is there */
     char *path, *soname;
+    char *file;                 /* the path when the program's folder is not ours; NULL: it serves */
     char **needed;              /* ended by NULL */
     unsigned opened, closed;    /* calls that have been seen */
     struct place opener;        /* who opened it last */
@@ -57,5 +58,7 @@ struct place images_place(const struct images *images, uint64_t address);
 void images_name(struct images *images, struct place place, char *ret, size_t size);
 /* The file's name without its folder. */
 const char *images_short(const struct loaded *image);
+/* Where it can be read. */
+const char *images_file(const struct loaded *image);
 
 #endif

@@ -4,12 +4,14 @@
  */
 #include "trace_model.h"
 
+#include <limits.h>
 #include <link.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent.h"
 
@@ -82,6 +84,35 @@ static void is_opened(struct model *model, int image, const struct loading *how)
         what->flags |= AGENT_NODELETE;
 }
 
+static const char *behind_slash(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* A dlopen that fails is followed by loads of others: libc loads something itself. */
+static bool is_asked_for(const struct model *model, const struct loading *how, int image)
+{
+    const struct loaded *what = &model->images.list[image];
+    size_t most = sizeof how->opens - 1;
+    return how->opens[0] && (strncmp(how->opens, behind_slash(what->path), most) == 0 ||
+                             strncmp(how->opens, what->soname, most) == 0);
+}
+
+/* By the folder that the program is in now: it may have gone there from ours. */
+static void find_file(const struct model *model, struct loaded *image)
+{
+    char link[40], folder[PATH_MAX];
+    snprintf(link, sizeof link, "/proc/%d/cwd", model->process);
+    ssize_t length = image->path[0] != '/' && strchr(image->path, '/') ?
+                     readlink(link, folder, sizeof folder - 1) : -1;
+    if (length < 0)
+        return;
+    folder[length] = '\0';
+    if (asprintf(&image->file, "%s/%s", folder, image->path) < 0)
+        image->file = NULL;
+}
+
 static void load(struct model *model, const struct event *event)
 {
     struct loading *how = loading_of(model, (int)event->thread);
@@ -91,8 +122,9 @@ static void load(struct model *model, const struct event *event)
     int image = images_add(&model->images, &new, event->text, event->length);
     if (image < 0)
         return;
-    if (how && how->opens) {
-        how->opens = false;
+    find_file(model, &model->images.list[image]);
+    if (how && is_asked_for(model, how, image)) {
+        how->opens[0] = '\0';
         is_opened(model, image, how);
         images_name(&model->images, how->opener, text, sizeof text);
     }
@@ -135,14 +167,17 @@ static void closes(struct model *model, const struct event *event)
 static void opens(struct model *model, const struct event *event)
 {
     struct loading *how = loading_of(model, (int)event->thread);
-    int image = images_named(&model->images, event->text);
+    /* Which images another namespace has is not known. */
+    int image = event->word[2] ? -1 : images_named(&model->images, event->text);
     if (!how)
         return;
     how->mode = event->word[0];
     how->opener = images_place(&model->images, event->word[1] - 1);
-    how->opens = image < 0 && !(how->mode & RTLD_NOLOAD);
+    how->opens[0] = '\0';
     if (image >= 0)
         is_opened(model, image, how);
+    else if (!(how->mode & RTLD_NOLOAD))
+        snprintf(how->opens, sizeof how->opens, "%s", behind_slash(event->text));
 }
 
 static void begins_to_close(struct model *model, const struct event *event)
@@ -152,7 +187,7 @@ static void begins_to_close(struct model *model, const struct event *event)
     if (!how)
         return;
     how->unloading++;
-    how->opens = false;
+    how->opens[0] = '\0';
     how->closer = images_place(&model->images, event->word[1] - 1);
     if (image >= 0)
         model->images.list[image].closed++;
@@ -212,14 +247,30 @@ static void thread_ends(struct model *model, const struct event *event)
     note_image(model, event, NOTE_THREAD_ENDS, -1, "");
 }
 
+/* exit() does not return to a dlclose that called it, by way of a finalizer. */
+static void begins_to_exit(struct model *model, const struct event *event, const char *text)
+{
+    struct loading *how = loading_of(model, (int)event->thread);
+    model->exiting = (int)event->thread;
+    if (how)
+        how->unloading = 0;
+    note_image(model, event, NOTE_EXIT, -1, text);
+}
+
 static void exits(struct model *model, const struct event *event)
 {
     char text[300] = "main has returned";
-    model->exiting = (int)event->thread;
     if (event->word[0])
         images_name(&model->images, images_place(&model->images, event->word[0] - 1), text,
                     sizeof text);
-    note_image(model, event, NOTE_EXIT, -1, text);
+    begins_to_exit(model, event, text);
+}
+
+/* Nobody has been seen to call exit(). */
+static void finalizes(struct model *model, const struct event *event)
+{
+    if (!model->exiting)
+        begins_to_exit(model, event, "from libc, or the last thread has ended");
 }
 
 /* The last that is heard, unless the exec fails. */
@@ -259,7 +310,7 @@ void model_event(struct model *model, const struct event *event)
     case AGENT_HELLO: hello(model, event); break;
     case AGENT_LOAD: load(model, event); break;
     case AGENT_CLOSE: closes(model, event); break;
-    case AGENT_ACTIVITY: model->exiting = (int)event->thread; break;
+    case AGENT_ACTIVITY: finalizes(model, event); break;
     case AGENT_DLOPEN: opens(model, event); break;
     case AGENT_DLCLOSE: begins_to_close(model, event); break;
     case AGENT_DLCLOSED: has_closed(model, event); break;

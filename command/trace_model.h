@@ -75,7 +75,7 @@ struct loading {
     unsigned unloading;         /* calls of dlclose that it is in */
     struct place opener, closer;
     uint64_t mode;
-    bool opens;                 /* the next load is what it has asked for */
+    char opens[80];             /* the file that it has asked for last; "": none that is not there */
 };
 
 struct model {

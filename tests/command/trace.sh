@@ -64,12 +64,60 @@ case_report_on_standard_error() # timeout=60
     same report "$(cat "$work/said")" ''
 }
 
+# libc loads something of its own next.
+case_load_after_a_load_that_failed() # timeout=60
+{
+    echo '#include <iconv.h>
+        int main(void) { dlopen("./none.so", RTLD_NOW); iconv_open("UTF-16", "KOI8-R");
+        return 0; }' | program opener
+    trace 0 ./opener
+    said 'KOI8-R.so'
+    not_said 'KOI8-R.so  by '
+}
+
+# dlclose never returns, and yet what comes is no unload.
+case_exit_in_a_finalizer() # timeout=60
+{
+    echo 'void use(void) {} __attribute__((destructor)) static void end(void) { exit(5); }' | plugin
+    opens plugin 'dlclose(h);'
+    trace 5 ./opener
+    said ' exit   end of plugin.so'
+    said ' ended  '"$work"'/opener'
+    not_said ' unload '
+}
+
+# libc calls exit() where nobody can stand before it.
+case_exit_by_libc() # timeout=60
+{
+    echo '#include <err.h>
+        static void *run(void *nothing) { return nothing; }
+        int main(int argc, char **argv) { if (argc > 1) errx(4, "bye"); pthread_t t;
+        pthread_create(&t, NULL, run, NULL); pthread_exit(NULL); }' | program opener
+    trace 4 ./opener more
+    said ' exit   from libc, or the last thread has ended'
+    trace 0 ./opener
+    said ' exit   from libc, or the last thread has ended'
+}
+
+# The files of images are where the program sees them.
+case_another_folder() # timeout=60
+{
+    mkdir "$work/sub"
+    echo 'static void handler(int number) {} void use(void) { signal(SIGUSR1, handler); }' | plugin
+    mv "$work/plugin.so" "$work/sub"
+    echo 'int main(void) { chdir("sub"); void *h = dlopen("./plugin.so", RTLD_NOW);
+        ((void (*)(void))dlsym(h, "use"))(); dlclose(h); return 0; }' | program opener
+    trace 0 ./opener
+    said 'handler of SIGUSR1, handler of plugin.so; registered by use of plugin.so'
+}
+
 case_two_namespaces() # timeout=60
 {
     echo 'void use(void) {}' | plugin
     echo 'int main(void) { dlclose(dlmopen(LM_ID_NEWLM, "./plugin.so", RTLD_NOW)); return 0; }' |
         program opener
     trace 0 ./opener
+    said ' load   ./plugin.so  by main of opener'
     said ' unload ./plugin.so  by main of opener'
 }
 

@@ -296,6 +296,18 @@ case_thread_inside() # timeout=60
     said ' thread '
 }
 
+# Threads of C.
+case_thread_by_thrd_create() # timeout=60
+{
+    echo '#include <threads.h>
+        static int run(void *number) { return *(int *)number; }
+        int main(void) { thrd_t t; int number = 6; thrd_create(&t, run, &number);
+        thrd_join(t, &number); return number; }' | program opener
+    trace 6 ./opener
+    grep -q ' thread [0-9]* run of opener' "$work/said" || fail "not said: $(cat "$work/said")"
+    said ' thread ends'
+}
+
 case_thread_inside_at_exit() # timeout=60
 {
     inside_source | plugin
@@ -421,6 +433,11 @@ int main(int argc, char **argv)
         if (sigaction(number, NULL, &action) == 0)
             printf("%d: %p %x\n", number, (void *)action.sa_handler, action.sa_flags);
     printf("%d %d\n", signal(SIGSEGV, handler) == SIG_DFL, signal(SIGSEGV, SIG_DFL) == handler);
+    printf("%d", sigset(SIGBUS, handler) == SIG_DFL);
+    sigaction(SIGBUS, NULL, &action);
+    printf("%d", action.sa_handler == handler);
+    printf("%d", sigset(SIGBUS, SIG_HOLD) == handler);
+    printf("%d\n", sigset(SIGBUS, SIG_DFL) == SIG_HOLD);
     fflush(stdout);
     if (fork() == 0) {
         dlclose(dlopen("./plugin.so", RTLD_NOW));

@@ -3,8 +3,8 @@
  * trace.c - fini trace: runs a program with the agent in it, and reads what that says.
  *
  * Decides: the program itself is traced, not its children; its status is the status, and its death
- * by a signal is ours. Signals from the terminal are the program's to heed; one that ends programs
- * is passed on.
+ * by a signal is ours. A signal that is sent to us is passed on, and when the program stops, so do
+ * we; signals from the terminal it has had itself.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -142,37 +142,86 @@ static void read_rest(struct model *model)
 
 /* ---- the program ----------------------------------------------------------------------------- */
 
-static void pass_on(int number)
+static volatile sig_atomic_t stopped_along;
+static struct sigaction signals_before[NSIG];
+
+/* The terminal sends its own to all processes that are in front, so that the program has them. */
+static bool is_of_terminal(const siginfo_t *info)
 {
-    if (child > 0)
+    int number = info->si_signo;
+    return info->si_code == SI_KERNEL && (number == SIGINT || number == SIGQUIT ||
+                                          number == SIGHUP || number == SIGWINCH);
+}
+
+static void pass_on(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    if (child <= 0 || info->si_pid == getpid() || is_of_terminal(info))
+        return;
+    if (info->si_code == SI_QUEUE)
+        sigqueue(child, number, info->si_value);
+    else
         kill(child, number);
 }
 
-static void ends_sleep(int number)
+static void ends_sleep(int number, siginfo_t *info, void *context)
 {
-    (void)number;
+    (void)number, (void)info, (void)context;
 }
 
-static const struct {
-    int number;
-    void (*handler)(int);
-} own_signals[] = {{SIGCHLD, ends_sleep}, {SIGTERM, pass_on}, {SIGHUP, pass_on}, {SIGUSR1, pass_on},
-                   {SIGUSR2, pass_on}, {SIGINT, SIG_IGN}, {SIGQUIT, SIG_IGN}, {SIGPIPE, SIG_IGN}};
-enum { OWN_SIGNALS = sizeof own_signals / sizeof *own_signals };
-static struct sigaction signals_before[OWN_SIGNALS];
+static void continues(int number, siginfo_t *info, void *context)
+{
+    (void)info, (void)context;
+    if (stopped_along && child > 0)
+        kill(child, number);
+    stopped_along = 0;
+}
+
+/* What is left to the system: our own mistakes, and to be stopped. */
+static bool is_ours(int number)
+{
+    static const int ours[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGXCPU,
+                               SIGTSTP, SIGTTIN, SIGTTOU};
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        if (number == ours[i])
+            return true;
+    return false;
+}
 
 static void set_signals(void)
 {
-    for (int i = 0; i < OWN_SIGNALS; i++) {
-        struct sigaction action = {.sa_handler = own_signals[i].handler};
-        sigaction(own_signals[i].number, &action, &signals_before[i]);
+    for (int number = 1; number < NSIG; number++) {
+        struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART};
+        if (number == SIGPIPE || number == SIGXFSZ)
+            action = (struct sigaction){.sa_handler = SIG_IGN};
+        else if (number == SIGCHLD)
+            action.sa_sigaction = ends_sleep;
+        else if (number == SIGCONT)
+            action.sa_sigaction = continues;
+        sigaction(number, is_ours(number) ? NULL : &action, &signals_before[number]);
     }
 }
 
 static void restore_signals(void)
 {
-    for (int i = 0; i < OWN_SIGNALS; i++)
-        sigaction(own_signals[i].number, &signals_before[i], NULL);
+    for (int number = 1; number < NSIG; number++)
+        sigaction(number, &signals_before[number], NULL);
+}
+
+/* A shell waits for us, and is to see that the program stops. It is looked at twice: of a job that
+ * is continued one process comes first. */
+static void stop_along(pid_t process)
+{
+    static bool stood;
+    siginfo_t info = {.si_pid = 0};
+    waitid(P_PID, (id_t)process, &info, WSTOPPED | WNOHANG | WNOWAIT);
+    bool stands = info.si_pid == process;
+    if (stands && stood) {
+        waitid(P_PID, (id_t)process, &info, WSTOPPED | WNOHANG);
+        stopped_along = 1;
+        raise(info.si_status);
+    }
+    stood = stands && !stood;
 }
 
 static int become(char **command, int fd)
@@ -233,6 +282,7 @@ static int follow(struct model *model)
         pid_t ended = waitpid(model->process, &status, WNOHANG);
         if (ended == model->process || (ended < 0 && errno != EINTR))
             break;
+        stop_along(model->process);
         sleep_for_events();
         pass_over_lost();
     }

@@ -587,6 +587,75 @@ case_tracer_is_killed() # timeout=60
     fail 'the program hangs'
 }
 
+# A shell sees that its job stops, and the program goes on with it, or with the program alone.
+case_stops_and_goes_on() # timeout=60
+{
+    program shell <<'END'
+int main(int argc, char **argv)
+{
+    int status;
+    pid_t job = fork();
+    if (job == 0) {
+        setpgid(0, 0);
+        execv(argv[2], argv + 2);
+    }
+    if (waitpid(job, &status, WUNTRACED) < 0 || !WIFSTOPPED(status) || WSTOPSIG(status) != SIGTSTP)
+        return 1;
+    if (strcmp(argv[1], "job") == 0)
+        kill(-job, SIGCONT);
+    if (strcmp(argv[1], "first") == 0)
+        kill(job, SIGCONT);
+    return waitpid(job, &status, 0) == job && WIFEXITED(status) ? WEXITSTATUS(status) : 2;
+}
+END
+    echo 'int main(int argc, char **argv) { pid_t own = getpid();
+        if (argc > 1 && fork() == 0) { sleep(1); kill(own, SIGCONT); _exit(0); }
+        kill(own, SIGTSTP); return 7; }' | program stops
+    for who in job first; do
+        status=0
+        "$work/shell" $who "$fini" trace -o "$work/said" "$work/stops" || status=$?
+        same "status of $who" "$status" 7
+    done
+    status=0
+    "$work/shell" nobody "$fini" trace -o "$work/said" "$work/stops" alone || status=$?
+    same "status of alone" "$status" 7
+}
+
+# A service is told things by signals, and its alarm may have been set before it was started.
+case_all_signals_are_passed_on() # timeout=60
+{
+    program counts <<'END'
+static volatile int got[65], value;
+static void on(int number, siginfo_t *info, void *context)
+{
+    got[number]++;
+    if (number == SIGRTMIN)
+        value = info->si_value.sival_int;
+}
+int main(void)
+{
+    int numbers[] = {SIGINT, SIGQUIT, SIGHUP, SIGWINCH, SIGALRM, SIGUSR1, SIGABRT, SIGTERM};
+    struct sigaction action = {.sa_sigaction = on, .sa_flags = SA_SIGINFO};
+    sigaction(SIGRTMIN, &action, NULL);
+    sigqueue(getppid(), SIGRTMIN, (union sigval){.sival_int = 77});
+    for (int i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        sigaction(numbers[i], &action, NULL);
+        kill(getppid(), numbers[i]);
+        while (!got[numbers[i]])
+            usleep(1000);
+    }
+    return value;
+}
+END
+    trace 77 ./counts
+    echo 'int main(int argc, char **argv) { alarm(1); execv(argv[1], argv + 1); }' | program alarmed
+    echo 'int main(void) { for (;;) pause(); }' | program opener
+    status=0
+    (cd "$work" && exec ./alarmed "$fini" trace -o "$work/said" ./opener) || status=$?
+    same 'status when the alarm has gone off' "$status" 142
+    said ' end    by SIGALRM'
+}
+
 case_signal_is_passed_on() # timeout=60
 {
     echo 'static void own(int number) { _exit(number == SIGTERM ? 8 : 9); }

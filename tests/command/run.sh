@@ -143,6 +143,59 @@ case_ways_out() # timeout=60
     says handler 3 "$all" --leak-at-exit
 }
 
+# Threads that unload while the process exits. One has begun before the finalizers are taken away: it
+# runs them all. One begins later, and the exiting thread is not to run any meanwhile.
+case_another_thread_unloads() # timeout=60
+{
+    echo '#include <unistd.h>
+        __attribute__((destructor)) static void end(void) { write(1, "below", 5); }' |
+        library below
+    echo '#include <unistd.h>
+        volatile int closes;
+        __attribute__((destructor)) static void end(void) { closes = 1; usleep(300000); }' |
+        library slow -Wl,--no-as-needed "$work/below.so"
+    echo '#include <unistd.h>
+        volatile int ends;
+        __attribute__((destructor)) static void end(void) { ends = 1; usleep(100000); }' |
+        library first
+    voice | library voice
+    cat >"$work/threads.c" <<'END'
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+static void *slow;
+static volatile int *closes, *first_ends;
+static void *close_slow(void *late)
+{
+    while (late && !*first_ends)
+        usleep(1000);
+    dlclose(slow);
+    while (late)
+        dlclose(dlopen("./slow.so", RTLD_NOW));
+    return NULL;
+}
+int main(int argc, char **argv)
+{
+    pthread_t thread;
+    char *late = strcmp(argv[2], "late") == 0 ? "late" : NULL;
+    slow = dlopen("./slow.so", RTLD_NOW);
+    closes = dlsym(slow, "closes");
+    if (!dlopen(argv[1], RTLD_NOW))
+        return 9;
+    first_ends = dlsym(dlopen("./first.so", RTLD_NOW), "ends");
+    pthread_create(&thread, NULL, close_slow, late);
+    while (!late && !*closes)
+        usleep(1000);
+    return 3;
+}
+END
+    cc -w "$work/threads.c" -pthread -o "$work/host"
+    says early 3 below --leak-at-exit
+    says late 3 below --leak-at-exit='voice*'
+}
+
 case_linked() # timeout=60
 {
     voice | library voice

@@ -119,9 +119,13 @@ void agent_leak_loaded(struct agent_leaks *all, const struct link_map *map)
     if (!all || !is_chosen(all, map->l_name))
         return;
     lock(all);
-    if (all->count < IMAGES_MOST)
+    bool fits = all->count < IMAGES_MOST;
+    if (fits)
         describe(map, &all->list[all->count++]);
     unlock(all);
+    if (!fits)
+        agent_complain("fini: too many libraries, one that will be finalized at exit: ",
+                       map->l_name);
 }
 
 void agent_leak_unloads(struct agent_leaks *all, const struct link_map *map)

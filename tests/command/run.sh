@@ -143,6 +143,36 @@ case_ways_out() # timeout=60
     says handler 3 "$all" --leak-at-exit
 }
 
+# What cannot be done is said.
+case_too_many() # timeout=100
+{
+    echo 'int one;' | library one
+    cat >"$work/host.c" <<'END'
+#include <dlfcn.h>
+#include <stdio.h>
+int main(void)
+{
+    for (int i = 0; i < 2100; i++) {
+        char path[40];
+        snprintf(path, sizeof path, "./one.so.%d", i);
+        if (!dlopen(path, RTLD_NOW))
+            return 9;
+    }
+    return 3;
+}
+END
+    cc -w "$work/host.c" -o "$work/host"
+    strip "$work/one.so"
+    for i in $(seq 0 2099); do
+        cp "$work/one.so" "$work/one.so.$i"
+    done
+    status=0
+    (cd "$work" && "$fini" run --leak-at-exit='one*' ./host) >"$work/said" 2>&1 || status=$?
+    same status "$status" 3
+    said 'fini: too many libraries, one that will be finalized at exit: ./one.so.2048'
+    not_said './one.so.2047'
+}
+
 # Threads that unload while the process exits. One has begun before the finalizers are taken away: it
 # runs them all. One begins later, and the exiting thread is not to run any meanwhile.
 case_another_thread_unloads() # timeout=60

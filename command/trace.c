@@ -74,6 +74,9 @@ static bool open_ring(int *ret)
     return true;
 }
 
+/* What has been read; the ring has a copy for the program. */
+static uint64_t tail;
+
 static struct agent_slot *slot_at(uint64_t index)
 {
     return &ring->slot[index % AGENT_SLOTS];
@@ -98,8 +101,9 @@ static uint32_t slots_of(const struct agent_slot *slot)
     return sound ? slot->slots : 0;
 }
 
-static void answer(uint64_t tail)
+static void answer(uint64_t behind)
 {
+    tail = behind;
     atomic_store(&ring->tail, tail);
     atomic_fetch_add(&ring->answered, 1);
     syscall(SYS_futex, &ring->answered, FUTEX_WAKE, 1 << 20, NULL, NULL, 0);
@@ -109,7 +113,6 @@ static void answer(uint64_t tail)
 static bool read_event(struct model *model)
 {
     static char text[AGENT_TEXT + 256 * AGENT_MORE + 1];
-    uint64_t tail = atomic_load(&ring->tail);
     if (atomic_load_explicit(&slot_at(tail)->turn, memory_order_acquire) != tail + 1)
         return false;
     /* A copy: the program may change it meanwhile. */
@@ -131,11 +134,13 @@ static void read_events(struct model *model)
         ;
 }
 
-/* After its death: what a thread took and did not fill is passed over. */
+/* After its death: what a thread took and did not fill is passed over. What it took and had no room
+ * for is beyond that. */
 static void read_rest(struct model *model)
 {
-    uint64_t head = atomic_load(&ring->head), tail;
-    while ((tail = atomic_load(&ring->tail)) < head && head - tail <= AGENT_SLOTS)
+    uint64_t there = atomic_load(&ring->head) - tail;
+    uint64_t end = tail + (there < AGENT_SLOTS ? there : AGENT_SLOTS);
+    while (tail < end)
         if (!read_event(model))
             answer(tail + 1);
 }
@@ -257,7 +262,6 @@ static void pass_over_lost(void)
 {
     static uint64_t stands_at;
     static int rounds;
-    uint64_t tail = atomic_load(&ring->tail);
     rounds = tail == stands_at && atomic_load(&ring->head) > tail ? rounds + 1 : 0;
     stands_at = tail;
     if (rounds >= ROUNDS_FOR_A_SLOT)
@@ -268,7 +272,6 @@ static void sleep_for_events(void)
 {
     static const struct timespec most = {0, 20000000};
     atomic_store(&ring->asleep, 1);
-    uint64_t tail = atomic_load(&ring->tail);
     if (atomic_load_explicit(&slot_at(tail)->turn, memory_order_acquire) != tail + 1)
         syscall(SYS_futex, &ring->asleep, FUTEX_WAIT, 1, &most, NULL, 0);
     atomic_store(&ring->asleep, 0);

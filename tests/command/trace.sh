@@ -573,6 +573,28 @@ END
     done
 }
 
+# Nor does it have a say in what has been read.
+case_ring_is_read_once() # timeout=60
+{
+    echo 'void use(void) {}' | plugin
+    program liar <<'END'
+int main(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    char line[4096], *ring = NULL;
+    while (!ring && fgets(line, sizeof line, maps))
+        if (strstr(line, "fini-trace"))
+            ring = (char *)strtoul(line, NULL, 16);
+    dlclose(dlopen("./plugin.so", RTLD_NOW));
+    *(volatile unsigned long *)(ring + 128) = 0;
+    usleep(100000);
+    _exit(3);
+}
+END
+    trace 3 ./liar
+    said_times ' load   ./plugin.so' 1
+}
+
 case_tracer_is_killed() # timeout=60
 {
     echo 'void use(void) {}' | plugin

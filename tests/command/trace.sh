@@ -470,6 +470,21 @@ case_all_descriptors_closed() # timeout=60
     said ' end    with status 6'
 }
 
+# Nothing takes the place of what is closed, neither for us nor for the program.
+case_standard_descriptors_closed() # timeout=60
+{
+    opens none 'int count = 0; for (int fd = 0; fd < 64; fd++) count += fcntl(fd, F_GETFD) >= 0;
+        return count;'
+    status=0
+    expected=0
+    (cd "$work" && exec ./opener <&- >&- 2>&-) || expected=$?
+    (cd "$work" && exec "$fini" trace -o "$work/said" ./opener <&- >&- 2>&-) || status=$?
+    same descriptors "$status" "$expected"
+    said " end    with status $expected"
+    (cd "$work" && exec "$fini" trace -o "$work/said" ./none 2>&-) || :
+    not_said 'No such file'
+}
+
 case_signals() # timeout=60
 {
     opens none 'abort();'

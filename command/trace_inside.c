@@ -34,7 +34,7 @@ static bool look(struct model *model, int without)
     }
     stacks_take(model->process, 0, without, &stacks);
     model->looked += now() - begin;
-    model->not_looked += stacks.count == 0;
+    model->not_looked += stacks.count == 0 || stacks.cut;
     return stacks.count > 0;
 }
 
@@ -74,7 +74,7 @@ bool inside_unload(struct model *model, const struct event *event, int image)
     bool looked = look(model, (int)event->thread);
     if (looked)
         tell(model, event, image, FINDING_TRACE_THREAD);
-    return looked;
+    return looked && !stacks.cut;
 }
 
 /* Of images that have something to finalize. */

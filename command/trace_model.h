@@ -90,7 +90,7 @@ struct model {
     size_t findings;            /* more than notes */
     bool connected;
     uint64_t looked;            /* nanoseconds that threads have been looked at */
-    size_t not_looked;          /* times that threads were not looked at: it costs, or is refused */
+    size_t not_looked;          /* times that threads were not looked at: cost, number, refusal */
 };
 
 void model_event(struct model *model, const struct event *event);
@@ -122,7 +122,7 @@ const struct pointer *left_leads_to(const struct model *model, uint64_t address,
 /* trace_stays.c: why a dlclose did not unload. */
 void stays_explain(struct model *model, const struct event *event, int image);
 
-/* trace_inside.c: threads that are in images; crashes. False: they could not be looked at. */
+/* trace_inside.c: threads that are in images; crashes. False: not all could be looked at. */
 bool inside_unload(struct model *model, const struct event *event, int image);
 void inside_exit(struct model *model, const struct event *event, int image);
 void inside_crash(struct model *model, const struct event *event);

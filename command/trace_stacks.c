@@ -118,7 +118,8 @@ static int take_thread(Dwfl_Thread *thread, void *data)
     uint64_t top = 0, address = 0;
     if (number == taking->without || (taking->only && number != taking->only))
         return DWARF_CB_OK;
-    if (taking->ret->count == THREADS_MOST)
+    taking->ret->cut = taking->ret->count == THREADS_MOST;
+    if (taking->ret->cut)
         return DWARF_CB_ABORT;
     struct stack *stack = &taking->ret->stack[taking->ret->count++];
     *stack = (struct stack){.thread = number};
@@ -133,6 +134,7 @@ void stacks_take(pid_t process, int only, int without, struct stacks *ret)
 {
     struct taking taking = {process, only, without, ret};
     ret->count = 0;
+    ret->cut = false;
     if (open_session(process))
         dwfl_getthreads(session, take_thread, &taking);
 }

@@ -120,7 +120,7 @@ static void begin(FILE *file, struct model *model, char **command)
 static void end(FILE *file, struct model *model)
 {
     if (model->not_looked && !quiet)
-        fprintf(file, "%s%zu times threads were not looked at: that takes time, or is not "
+        fprintf(file, "%s%zu times not all threads were looked at: that takes time, or is not "
                 "allowed\n",
                 line_prefix, model->not_looked);
 }

@@ -296,6 +296,22 @@ case_thread_inside() # timeout=60
     said ' thread '
 }
 
+# The guilty one is the last of more than are looked at.
+case_thread_among_many() # timeout=100
+{
+    inside_source | plugin
+    echo 'static void *sleeps(void *nothing) { for (;;) pause(); }
+        int main(void) { pthread_attr_t small; pthread_t t; pthread_attr_init(&small);
+        pthread_attr_setstacksize(&small, 65536);
+        for (int i = 0; i < 520; i++) pthread_create(&t, &small, sleeps, NULL);
+        void *h = dlopen("./plugin.so", RTLD_NOW); ((void (*)(void))dlsym(h, "use"))();
+        dlclose(h); _exit(0); }' | program opener
+    trace 0 ./opener
+    said 'FINI-E205'
+    said 'begun in run of plugin.so; created by use of plugin.so'
+    said '1 times not all threads were looked at'
+}
+
 # Threads of C.
 case_thread_by_thrd_create() # timeout=60
 {

@@ -369,6 +369,53 @@ END
     said ' unload ./other.so'
 }
 
+# On a socket with a time limit each call would be ended by a stop. It is looked at in the middle.
+case_sleep_on_a_socket_is_not_ended() # timeout=60
+{
+    echo 'int one;' | library other
+    program opener -include sys/socket.h -include errno.h <<'END'
+static int pair[2], failures, calls;
+static void begin(void) { __atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST); }
+static void check(const char *what, int got)
+{
+    if (got >= 0 || errno != EAGAIN) {
+        printf("%s: %s\n", what, strerror(errno));
+        failures++;
+    }
+}
+static void *run(void *nothing)
+{
+    char byte;
+    struct iovec part = {&byte, 1};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    struct timeval limit = {2, 0};
+    setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    begin();
+    check("recv", recv(pair[0], &byte, 1, 0));
+    begin();
+    check("read", read(pair[0], &byte, 1));
+    begin();
+    check("recvmsg", recvmsg(pair[0], &message, 0));
+    return NULL;
+}
+int main(void)
+{
+    pthread_t thread;
+    socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+    pthread_create(&thread, NULL, run, NULL);
+    for (int call = 1; call <= 3; call++) {
+        while (__atomic_load_n(&calls, __ATOMIC_SEQ_CST) < call)
+            usleep(1000);
+        usleep(500000);
+        dlclose(dlopen("./other.so", RTLD_NOW));
+    }
+    pthread_join(thread, NULL);
+    return failures;
+}
+END
+    trace 0 ./opener
+}
+
 # Death by the same signal, with the cause: status 128 + number in the shell.
 case_crash_by_key() # timeout=60
 {

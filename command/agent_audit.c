@@ -162,10 +162,13 @@ EXPORTED unsigned la_objopen(struct link_map *map, Lmid_t space, uintptr_t *cook
 {
     uintptr_t begin = 0, end = 0;
     *cookie = (uintptr_t)map;
-    if (!program) {
+    if (!program && space == LM_ID_BASE) {
         program = map;
         AGENT_SAY(AGENT_HELLO, (uintptr_t)map);
     }
+    /* Other audit libraries come before the program. */
+    if (!program)
+        return 0;
     agent_keep_range(map, map == program, &begin, &end);
     agent_leak_loaded(leaks, map);
     if (!agent_ring)

@@ -54,6 +54,24 @@ case_loads_and_unloads() # timeout=60
     same output "$(cat "$work/out")" ''
 }
 
+# Those behind the agent are loaded after it and before the program. Another agent is such a one.
+case_other_audit_libraries() # timeout=60
+{
+    echo 'void use(void) {}' | plugin
+    echo 'unsigned la_version(unsigned version) { return version; }' | library auditor
+    opens plugin 'puts(getenv("LD_AUDIT") ? getenv("LD_AUDIT") : "none"); return 3;'
+    LD_AUDIT=$work/auditor.so
+    export LD_AUDIT
+    same_as_without ./opener
+    unset LD_AUDIT
+    said ' load   ./plugin.so  by main of opener'
+    said ' exit   main has returned'
+    trace 3 "$fini" run --leak-at-exit ./opener
+    said ' load   ./plugin.so  by main of opener'
+    said ' exit   main has returned'
+    same 'what run has set' "$(cat "$work/out")" "${fini%/*}/libfini-agent.so"
+}
+
 case_report_on_standard_error() # timeout=60
 {
     opens none 'puts("mine");'

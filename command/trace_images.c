@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "demangle.h"
 
@@ -53,7 +54,38 @@ static char **strings(const char *at, const char *end)
     return list;
 }
 
-int images_add(struct images *images, const struct loaded *image, const char *text, size_t length)
+static const char *place_of(const struct loaded *image)
+{
+    return image->file ? image->file : image->path;
+}
+
+/* By the folder that the program is in now: it may have gone there from ours. */
+static void find_file(struct loaded *image, pid_t process)
+{
+    char link[40], folder[PATH_MAX];
+    snprintf(link, sizeof link, "/proc/%d/cwd", process);
+    ssize_t length = image->path[0] != '/' && strchr(image->path, '/') ?
+                     readlink(link, folder, sizeof folder - 1) : -1;
+    folder[length > 0 ? length : 0] = '\0';
+    if (length > 0 && asprintf(&image->file, "%s/%s", folder, image->path) < 0)
+        image->file = NULL;
+    if (stat(place_of(image), &image->status) != 0)
+        image->status.st_size = 0;
+}
+
+const char *images_file(const struct loaded *image)
+{
+    struct stat now;
+    const struct stat *then = &image->status;
+    bool same = then->st_size && stat(place_of(image), &now) == 0 && S_ISREG(now.st_mode) &&
+                now.st_dev == then->st_dev && now.st_ino == then->st_ino &&
+                now.st_size == then->st_size && now.st_mtim.tv_sec == then->st_mtim.tv_sec &&
+                now.st_mtim.tv_nsec == then->st_mtim.tv_nsec;
+    return same ? place_of(image) : "";
+}
+
+int images_add(struct images *images, const struct loaded *image, pid_t process, const char *text,
+               size_t length)
 {
     const char *at = text, *end = text + length;
     if (images->count == images->room) {
@@ -73,6 +105,7 @@ int images_add(struct images *images, const struct loaded *image, const char *te
     new->needed = strings(at, end);
     if (!new->path || !new->soname || !new->needed)
         return -1;
+    find_file(new, process);
     images->live[images->live_count++] = (int)images->count;
     return (int)images->count++;
 }
@@ -124,11 +157,6 @@ const char *images_short(const struct loaded *image)
     return end && end[1] ? end + 1 : image->path;
 }
 
-const char *images_file(const struct loaded *image)
-{
-    return image->file ? image->file : image->path;
-}
-
 static bool is_named(const struct loaded *image, const char *name)
 {
     if (strcmp(image->path, name) == 0 || strcmp(image->soname, name) == 0)
@@ -148,7 +176,7 @@ int images_named(const struct images *images, const char *name)
     if (*name != '/' || !realpath(name, real))
         return -1;
     for (size_t i = images->live_count; i-- > 0;)
-        if (realpath(images_file(&images->list[images->live[i]]), own) && strcmp(own, real) == 0)
+        if (realpath(place_of(&images->list[images->live[i]]), own) && strcmp(own, real) == 0)
             return images->live[i];
     return -1;
 }
@@ -190,13 +218,15 @@ struct place images_place(const struct images *images, uint64_t address)
 /* The file laid out from where the image began. */
 static Dwfl *open_symbols(struct loaded *image)
 {
+    const char *file = images_file(image);
     if (image->symbols)
         return image->symbols;
     image->symbols = dwfl_begin(&callbacks);
     if (!image->symbols)
         return NULL;
     dwfl_report_begin(image->symbols);
-    dwfl_report_elf(image->symbols, image->path, images_file(image), -1, image->begin, false);
+    if (*file)
+        dwfl_report_elf(image->symbols, image->path, file, -1, image->begin, false);
     dwfl_report_end(image->symbols, NULL, NULL);
     return image->symbols;
 }

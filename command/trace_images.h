@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
 
 /* An address, and whose it was when it was seen; image: -1 nobody's. */
 struct place {
@@ -23,6 +25,7 @@ struct loaded {
     uint64_t since, until;      /* until: 0 while it is there */
     char *path, *soname;
     char *file;                 /* the path when the program's folder is not ours; NULL: it serves */
+    struct stat status;         /* of the file; st_size 0: not known */
     char **needed;              /* ended by NULL */
     unsigned opened, closed;    /* calls that have been seen */
     struct place opener;        /* who opened it last */
@@ -41,7 +44,8 @@ struct images {
 };
 
 /* Its number; text as in AGENT_LOAD. */
-int images_add(struct images *images, const struct loaded *image, const char *text, size_t length);
+int images_add(struct images *images, const struct loaded *image, pid_t process, const char *text,
+               size_t length);
 void images_gone(struct images *images, int image, uint64_t when);
 /* -1: none. The first is one that is there, the second one that has gone and in whose place there
  * is none now. */
@@ -58,7 +62,7 @@ struct place images_place(const struct images *images, uint64_t address);
 void images_name(struct images *images, struct place place, char *ret, size_t size);
 /* The file's name without its folder. */
 const char *images_short(const struct loaded *image);
-/* Where it can be read. */
+/* Where it can be read; "": it is another file by now. */
 const char *images_file(const struct loaded *image);
 
 #endif

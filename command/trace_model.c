@@ -4,14 +4,12 @@
  */
 #include "trace_model.h"
 
-#include <limits.h>
 #include <link.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent.h"
 
@@ -99,30 +97,15 @@ static bool is_asked_for(const struct model *model, const struct loading *how, i
                              strncmp(how->opens, what->soname, most) == 0);
 }
 
-/* By the folder that the program is in now: it may have gone there from ours. */
-static void find_file(const struct model *model, struct loaded *image)
-{
-    char link[40], folder[PATH_MAX];
-    snprintf(link, sizeof link, "/proc/%d/cwd", model->process);
-    ssize_t length = image->path[0] != '/' && strchr(image->path, '/') ?
-                     readlink(link, folder, sizeof folder - 1) : -1;
-    if (length < 0)
-        return;
-    folder[length] = '\0';
-    if (asprintf(&image->file, "%s/%s", folder, image->path) < 0)
-        image->file = NULL;
-}
-
 static void load(struct model *model, const struct event *event)
 {
     struct loading *how = loading_of(model, (int)event->thread);
     char text[300] = "";
     struct loaded new = {.map = event->word[0], .begin = event->word[1], .end = event->word[2],
                          .flags = event->word[3], .since = event->time, .opener = {-1, 0}};
-    int image = images_add(&model->images, &new, event->text, event->length);
+    int image = images_add(&model->images, &new, model->process, event->text, event->length);
     if (image < 0)
         return;
-    find_file(model, &model->images.list[image]);
     if (how && is_asked_for(model, how, image)) {
         how->opens[0] = '\0';
         is_opened(model, image, how);

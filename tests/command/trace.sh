@@ -129,6 +129,26 @@ case_another_folder() # timeout=60
     said 'handler of SIGUSR1, handler of plugin.so; registered by use of plugin.so'
 }
 
+# A library that is built anew while it is loaded, or is no file any more: no names are better than
+# wrong ones, and nothing waits for it.
+case_file_is_another() # timeout=60
+{
+    echo 'static void padding(void) {} static void old(int number) {}
+        void use(void) { signal(SIGUSR1, old); }' | plugin
+    cp "$work/plugin.so" "$work/kept.so"
+    echo 'static void wrong(int number) { *(volatile int *)8 = number; puts("1"); puts("2"); }
+        void use(void) { signal(SIGUSR1, wrong); signal(SIGUSR2, wrong); }' | plugin
+    mv "$work/plugin.so" "$work/new.so"
+    for file in new fifo; do
+        cp "$work/kept.so" "$work/plugin.so"
+        mkfifo "$work/fifo.so"
+        opens plugin "use(); rename(\"$file.so\", \"plugin.so\"); dlclose(h);"
+        trace 0 ./opener
+        said 'handler of SIGUSR1, plugin.so+0x'
+        rm -f "$work/fifo.so"
+    done
+}
+
 case_two_namespaces() # timeout=60
 {
     echo 'void use(void) {}' | plugin

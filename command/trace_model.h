@@ -75,7 +75,7 @@ struct loading {
     unsigned unloading;         /* calls of dlclose that it is in */
     struct place opener, closer;
     uint64_t mode;
-    char opens[80];             /* the file that it has asked for last; "": none that is not there */
+    char opens[80];             /* the file that it has asked for last; "": none, or it is there */
 };
 
 struct model {

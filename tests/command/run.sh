@@ -173,8 +173,8 @@ END
     not_said './one.so.2047'
 }
 
-# Threads that unload while the process exits. One has begun before the finalizers are taken away: it
-# runs them all. One begins later, and the exiting thread is not to run any meanwhile.
+# Threads that unload while the process exits. One has begun before the finalizers are taken away:
+# it runs them all. One begins later, and the exiting thread is not to run any meanwhile.
 case_another_thread_unloads() # timeout=60
 {
     echo '#include <unistd.h>

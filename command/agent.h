@@ -39,7 +39,7 @@ enum agent_type {
     AGENT_CALLBACK,     /* what it hangs on, function, caller; text: of what kind */
     AGENT_CALLBACK_GONE,/* what it hangs on; text: of what kind */
     AGENT_EXIT,         /* caller, or 0 when main has returned. Answered */
-    AGENT_CRASH,        /* signal, code, address of the fault. Answered */
+    AGENT_CRASH,        /* signal, code, address of the fault, process that sent it. Answered */
     AGENT_LEAVES        /* an exec of what cannot be traced; text: path, why */
 };
 

@@ -29,8 +29,9 @@ static void die_of(int number, siginfo_t *info)
 static void crashed(int number, siginfo_t *info, void *context)
 {
     (void)context;
+    bool sent = info->si_code <= 0;
     AGENT_ASK(AGENT_CRASH, (uint64_t)number, (uint64_t)info->si_code,
-              info->si_code > 0 ? (uintptr_t)info->si_addr : 0);
+              sent ? 0 : (uintptr_t)info->si_addr, sent ? (uint64_t)info->si_pid : 0);
     die_of(number, info);
 }
 

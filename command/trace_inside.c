@@ -5,6 +5,7 @@
  * Decides how much looking at threads may cost: a tenth of the time that the program has run, and
  * half a second. Beyond that it says how often it did not look.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -148,6 +149,21 @@ static int gone_at(const struct model *model, const struct stack *stack, uint64_
     return images_gone_at(&model->images, fault);
 }
 
+static void describe_signal(const struct model *model, const struct event *event, char *ret,
+                            size_t size)
+{
+    const char *name = model_signal(event->word[0]);
+    int code = (int)event->word[1], sender = (int)event->word[3];
+    if (code > 0 && code != SI_KERNEL)
+        snprintf(ret, size, "%s at %#llx", name, (unsigned long long)event->word[2]);
+    else if (code > 0)
+        snprintf(ret, size, "%s, where is not told", name);
+    else if (sender == model->process)
+        snprintf(ret, size, "%s, sent by itself", name);
+    else
+        snprintf(ret, size, "%s, sent by process %d", name, sender);
+}
+
 void inside_crash(struct model *model, const struct event *event)
 {
     char text[120];
@@ -156,8 +172,7 @@ void inside_crash(struct model *model, const struct event *event)
     struct stack *stack = stacks.count ? &stacks.stack[0] : NULL;
     if (stack)
         drop_agent(model, stack);
-    snprintf(text, sizeof text, "%s at %#llx", model_signal(event->word[0]),
-             (unsigned long long)event->word[2]);
+    describe_signal(model, event, text, sizeof text);
     model_note(model, &(struct note){NOTE_CRASH, event->time, (int)event->thread, -1, 0, text,
                                      stack});
     int image = gone_at(model, stack, event->word[2], &address);

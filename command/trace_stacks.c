@@ -3,7 +3,7 @@
  * trace_stacks.c - stacks by libdw, which attaches to a thread, walks, and lets it go.
  *
  * Decides: a thread that sleeps in a system call which a stop would end with EINTR (signal(7)) is
- * not stopped, because the program would see that; it does where the call begins or ends between the
+ * not stopped, because the program would see that; it does if the call begins or ends between the
  * look and the stop. Where a thread sleeps is told by /proc, and its stack is looked through for
  * addresses behind calls. Nothing is fetched from servers of debug data.
  */

@@ -591,7 +591,14 @@ case_signals() # timeout=60
     opens none 'abort();'
     trace 134 ./opener
     said ' crash '
+    said 'SIGABRT, sent by itself'
     said 'abort of libc'
+    opens none '*(volatile int *)8 = 1;'
+    trace 139 ./opener
+    said 'SIGSEGV at 0x8'
+    opens none 'if (fork() == 0) { kill(getppid(), SIGBUS); _exit(0); } for (;;) pause();'
+    trace 135 ./opener
+    said 'SIGBUS, sent by process '
     opens none 'raise(SIGFPE);'
     trace 136 ./opener
     opens none 'kill(getpid(), SIGKILL);'

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent_calls.h"
@@ -174,7 +175,10 @@ EXPORTED unsigned la_objopen(struct link_map *map, Lmid_t space, uintptr_t *cook
     if (!agent_ring)
         return 0;
     describe(map);
-    uint64_t words[AGENT_WORDS] = {(uintptr_t)map, begin, end, flags_of(map, space)};
+    struct stat file = {.st_ino = 0};
+    int known = stat(map == program ? "/proc/self/exe" : map->l_name, &file);
+    uint64_t words[AGENT_WORDS] = {(uintptr_t)map, begin, end, flags_of(map, space), file.st_ino,
+                                   known == 0 ? agent_changed(&file) : 0};
     agent_say(AGENT_LOAD, words, text, text_length);
     return 0;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent.h"
 #include "demangle.h"
 
 static int no_debug_data(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base,
@@ -69,18 +70,13 @@ static void find_file(struct loaded *image, pid_t process)
     folder[length > 0 ? length : 0] = '\0';
     if (length > 0 && asprintf(&image->file, "%s/%s", folder, image->path) < 0)
         image->file = NULL;
-    if (stat(place_of(image), &image->status) != 0)
-        image->status.st_size = 0;
 }
 
 const char *images_file(const struct loaded *image)
 {
     struct stat now;
-    const struct stat *then = &image->status;
-    bool same = then->st_size && stat(place_of(image), &now) == 0 && S_ISREG(now.st_mode) &&
-                now.st_dev == then->st_dev && now.st_ino == then->st_ino &&
-                now.st_size == then->st_size && now.st_mtim.tv_sec == then->st_mtim.tv_sec &&
-                now.st_mtim.tv_nsec == then->st_mtim.tv_nsec;
+    bool same = stat(place_of(image), &now) == 0 && S_ISREG(now.st_mode) &&
+                now.st_ino == image->inode && agent_changed(&now) == image->changed;
     return same ? place_of(image) : "";
 }
 

@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/stat.h>
 #include <sys/types.h>
 
 /* An address, and whose it was when it was seen; image: -1 nobody's. */
@@ -24,8 +23,8 @@ struct loaded {
     uint64_t flags;             /* AGENT_STARTUP and so on */
     uint64_t since, until;      /* until: 0 while it is there */
     char *path, *soname;
-    char *file;                 /* the path when the program's folder is not ours; NULL: it serves */
-    struct stat status;         /* of the file; st_size 0: not known */
+    char *file;                 /* where that is, if not in our folder; NULL: it serves */
+    uint64_t inode, changed;    /* of the file that was loaded */
     char **needed;              /* ended by NULL */
     unsigned opened, closed;    /* calls that have been seen */
     struct place opener;        /* who opened it last */

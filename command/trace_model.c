@@ -102,7 +102,8 @@ static void load(struct model *model, const struct event *event)
     struct loading *how = loading_of(model, (int)event->thread);
     char text[300] = "";
     struct loaded new = {.map = event->word[0], .begin = event->word[1], .end = event->word[2],
-                         .flags = event->word[3], .since = event->time, .opener = {-1, 0}};
+                         .flags = event->word[3], .inode = event->word[4],
+                         .changed = event->word[5], .since = event->time, .opener = {-1, 0}};
     int image = images_add(&model->images, &new, model->process, event->text, event->length);
     if (image < 0)
         return;

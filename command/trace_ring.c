@@ -16,6 +16,8 @@
 
 #include "agent.h"
 
+enum { SECONDS_FOR_A_SLOT = 2 };
+
 static struct agent_ring *ring;
 /* What has been read; the ring has a copy for the program. */
 static uint64_t tail;
@@ -101,16 +103,18 @@ void ring_read_rest(struct model *model)
             answer(tail + 1);
 }
 
-/* A thread that took a slot may have been ended by an exec before it filled it. */
-enum { ROUNDS_FOR_A_SLOT = 100 };
-
+/* A thread that took a slot may have been ended by an exec before it filled it; or it waits for a
+ * processor. */
 static void pass_over_lost(void)
 {
-    static uint64_t stands_at;
-    static int rounds;
-    rounds = tail == stands_at && atomic_load(&ring->head) > tail ? rounds + 1 : 0;
-    stands_at = tail;
-    if (rounds >= ROUNDS_FOR_A_SLOT)
+    static uint64_t stands_at = UINT64_MAX;
+    static time_t since;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (tail != stands_at || atomic_load(&ring->head) <= tail) {
+        stands_at = tail;
+        since = now.tv_sec;
+    } else if (now.tv_sec - since > SECONDS_FOR_A_SLOT)
         answer(tail + 1);
 }
 

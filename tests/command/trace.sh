@@ -718,6 +718,38 @@ END
     said_times ' load   ./plugin.so' 1
 }
 
+# A thread may have to wait for a processor between taking a place and filling it, while others go
+# on. The number of a beginning thread is that of agent.h.
+case_place_is_filled_late() # timeout=60
+{
+    program late <<'END'
+int main(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    char line[4096], *ring = NULL;
+    pthread_key_t key;
+    while (!ring && fgets(line, sizeof line, maps))
+        if (strstr(line, "fini-trace"))
+            ring = (char *)strtoul(line, NULL, 16);
+    unsigned long number = __sync_fetch_and_add((unsigned long *)(ring + 64), 1);
+    unsigned *slot = (unsigned *)(ring + 192 + number % 65536 * 128);
+    for (int i = 0; i < 200; i++) {
+        pthread_key_create(&key, free);
+        pthread_key_delete(key);
+        usleep(100);
+    }
+    slot[2] = 15;
+    slot[3] = 4242;
+    slot[6] = 1;
+    __sync_synchronize();
+    *(unsigned long *)slot = number + 1;
+    return 3;
+}
+END
+    trace 3 ./late
+    said ' thread 4242'
+}
+
 case_tracer_is_killed() # timeout=60
 {
     echo 'void use(void) {}' | plugin

@@ -211,29 +211,37 @@ struct place images_place(const struct images *images, uint64_t address)
     return (struct place){image >= 0 ? image : images_gone_at(images, address), address};
 }
 
-/* The file laid out from where the image began. */
-static Dwfl *open_symbols(struct loaded *image)
+static void open_symbols(struct loaded *image)
 {
     const char *file = images_file(image);
-    if (image->symbols)
-        return image->symbols;
     image->symbols = dwfl_begin(&callbacks);
     if (!image->symbols)
-        return NULL;
+        return;
     dwfl_report_begin(image->symbols);
     if (*file)
         dwfl_report_elf(image->symbols, image->path, file, -1, image->begin, false);
     dwfl_report_end(image->symbols, NULL, NULL);
-    return image->symbols;
 }
 
-static const char *symbol_at(struct loaded *image, uint64_t address)
+/* Its file laid out from where an image began: of all loads of a file one has it open. */
+static struct loaded *with_symbols(struct images *images, struct loaded *image)
 {
-    Dwfl *symbols = open_symbols(image);
-    Dwfl_Module *module = symbols ? dwfl_addrmodule(symbols, address) : NULL;
+    for (struct loaded *other = image; other >= images->list; other--)
+        if (other->symbols && other->inode == image->inode && other->changed == image->changed &&
+            strcmp(place_of(other), place_of(image)) == 0)
+            return other;
+    open_symbols(image);
+    return image;
+}
+
+static const char *symbol_at(struct images *images, struct loaded *image, uint64_t address)
+{
+    struct loaded *source = with_symbols(images, image);
+    uint64_t there = address - image->begin + source->begin;
+    Dwfl_Module *module = source->symbols ? dwfl_addrmodule(source->symbols, there) : NULL;
     GElf_Off offset;
     GElf_Sym symbol;
-    return module ? dwfl_module_addrinfo(module, address, &offset, &symbol, NULL, NULL, NULL) :
+    return module ? dwfl_module_addrinfo(module, there, &offset, &symbol, NULL, NULL, NULL) :
            NULL;
 }
 
@@ -241,7 +249,7 @@ void images_name(struct images *images, struct place place, char *ret, size_t si
 {
     char plain[256];
     struct loaded *image = place.image >= 0 ? &images->list[place.image] : NULL;
-    const char *symbol = image ? symbol_at(image, place.address) : NULL;
+    const char *symbol = image ? symbol_at(images, image, place.address) : NULL;
     if (!image) {
         snprintf(ret, size, "%#llx", (unsigned long long)place.address);
         return;

@@ -31,7 +31,7 @@ struct loaded {
     bool finalized;             /* by exit() */
     bool owns_handlers;         /* it has registered exit handlers */
     bool stays_by_file;         /* its file has been read for reasons to stay */
-    Dwfl *symbols;
+    Dwfl *symbols;              /* NULL: not open, or another load of the file has it */
 };
 
 struct images {

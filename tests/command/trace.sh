@@ -129,6 +129,19 @@ case_another_folder() # timeout=60
     said 'handler of SIGUSR1, handler of plugin.so; registered by use of plugin.so'
 }
 
+# Each load is an image of its own, but the file is open once.
+case_loaded_again_and_again() # timeout=60
+{
+    echo 'static void handler(int number) {} void use(void) { signal(SIGUSR1, handler); }' | plugin
+    echo 'int main(void) { for (int i = 0; i < 200; i++) { void *h = dlopen("./plugin.so", 1);
+        ((void (*)(void))dlsym(h, "use"))(); dlclose(h); } return 0; }' | program opener
+    limit=$(ulimit -n)
+    ulimit -S -n 40
+    trace 0 ./opener
+    ulimit -S -n "$limit"
+    said_times 'handler of SIGUSR1, handler of plugin.so; registered by use of plugin.so' 200
+}
+
 # A library that is built anew while it is loaded, or is no file any more: no names are better than
 # wrong ones, and nothing waits for it.
 case_file_is_another() # timeout=60

@@ -170,7 +170,8 @@ static void begins_to_close(struct model *model, const struct event *event)
     int image = images_of_map(&model->images, event->word[0]);
     if (!how)
         return;
-    how->unloading++;
+    if (how->unloading++ == 0)
+        how->since = event->time;
     how->opens[0] = '\0';
     how->closer = images_place(&model->images, event->word[1] - 1);
     if (image >= 0)
@@ -186,6 +187,9 @@ static void has_closed(struct model *model, const struct event *event)
         return;
     how->unloading -= how->unloading > 0;
     if (image < 0 || image == (int)model->images.first)
+        return;
+    /* It has gone, and another thread has loaded one whose link map is where its was. */
+    if (model->images.list[image].since >= how->since)
         return;
     images_name(&model->images, how->closer, text, sizeof text);
     note_image(model, event, NOTE_STAYS, image, text);

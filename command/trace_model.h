@@ -72,7 +72,8 @@ struct pointers {
 /* One for each thread that has loaded or unloaded something. */
 struct loading {
     int thread;
-    unsigned unloading;         /* calls of dlclose that it is in */
+    unsigned unloading;         /* calls of dlclose that it is in, */
+    uint64_t since;             /* and when the outermost began */
     struct place opener, closer;
     uint64_t mode;
     char opens[80];             /* the file that it has asked for last; "": none, or it is there */

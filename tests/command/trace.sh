@@ -655,6 +655,13 @@ END
     same_as_without ./flood
     same unloads "$(grep -c ' unload ./flood' "$work/said")" 800
     not_said 'FINI-E'
+    # With one heap the link map of one is where that of another thread's was.
+    GLIBC_TUNABLES=glibc.malloc.arena_max=1:glibc.malloc.tcache_count=0
+    export GLIBC_TUNABLES
+    for attempt in 1 2 3 4 5; do
+        trace 5 ./flood
+        not_said 'FINI-E'
+    done
 }
 
 # What the program writes into the ring is believed as little as a file. Events of all kinds, with

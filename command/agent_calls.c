@@ -329,6 +329,7 @@ EXPORTED __attribute__((noreturn)) void exit(int status)
 {
     if (connected)
         AGENT_ASK(AGENT_EXIT, CALLER);
+    agent_leak_main_begins();
     NEXT(exit)(status);
     __builtin_unreachable();
 }

@@ -285,6 +285,7 @@ int agent_leak_dlclose(void *handle)
 
 void agent_leak_main_begins(void)
 {
-    if (leaks)
+    static atomic_bool registered;
+    if (leaks && !atomic_exchange(&registered, true))
         NEXT(__cxa_atexit)(last_handler, NULL, NULL);
 }

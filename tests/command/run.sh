@@ -241,6 +241,18 @@ case_linked() # timeout=60
     says return 3 'the end\nhandler' --leak-at-exit='other*'
 }
 
+# exit() before main.
+case_exit_in_a_constructor() # timeout=60
+{
+    voice | library voice
+    echo '#include <stdlib.h>
+        __attribute__((constructor)) static void begin(void) { exit(4); }
+        int main(void) { return 0; }' >"$work/early.c"
+    cc "$work/early.c" -L"$work" -Wl,--no-as-needed,-rpath,"$work" -l:voice.so -o "$work/host"
+    says return 4 '' --leak-at-exit
+    says return 4 'the end\nhandler' --leak-at-exit='other*'
+}
+
 # The image is there when its finalizers have run, and the next load is another one.
 case_kept_and_loaded_again() # timeout=60
 {

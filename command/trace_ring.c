@@ -2,8 +2,9 @@
  *
  * trace_ring.c - the ring, from the reader's side; see agent.h.
  *
- * Decides: the program can write anything there, at any time. So it is here alone that one knows how
- * far has been read, and of an event a copy is believed as far as there is room for what it says.
+ * Decides: the program can write anything there, at any time. So it is here alone that one knows
+ * how far has been read, and of an event a copy is believed as far as there is room for what it
+ * says.
  */
 #include "trace_ring.h"
 

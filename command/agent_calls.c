@@ -131,8 +131,8 @@ static __attribute__((noinline)) void tell_dlopen(const char *name, int mode, ui
         agent_say(AGENT_DLOPEN, words, name, length);
 }
 
-/* The loader looks at who calls it, for $ORIGIN and the namespace. So these jump: a last call leaves
- * the program's return address where it is. */
+/* The loader looks at who calls it, for $ORIGIN and the namespace. So these jump: a last call
+ * leaves the program's return address where it is. */
 #define JUMPS __attribute__((optimize("O2", "omit-frame-pointer")))
 
 JUMPS EXPORTED void *dlopen(const char *name, int mode)

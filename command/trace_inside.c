@@ -88,16 +88,21 @@ void inside_exit(struct model *model, const struct event *event, int image)
         tell(model, event, image, FINDING_TRACE_EXIT_INSIDE);
 }
 
+/* Who uses memory of the library is still there, other than who runs code of it. */
 static void explain_gone(struct model *model, const struct event *event, uint64_t address,
                          int image, const struct stack *stack)
 {
     const struct loaded *what = &model->images.list[image];
-    const struct pointer *pointer = left_leads_to(model, address, image,
-                                                  (int)event->thread);
-    char text[800] = "what led there is not known";
+    const struct pointer *pointer = left_leads_to(model, address, image, (int)event->thread);
+    char text[800] = "what led there is not known", user[300];
     if (pointer)
         left_describe(model, pointer, text, sizeof text);
-    model_find(model, event, image, FINDING_TRACE_CRASH_GONE, stack,
+    else if (stack && stack->count && images_at(&model->images, stack->frame[0]) >= 0) {
+        images_name(&model->images, images_place(&model->images, stack->frame[0]), user,
+                    sizeof user);
+        snprintf(text, sizeof text, "its memory is used by %s", user);
+    }
+    model_find(model, event, image, FINDING_TRACE_CRASH_GONE, NULL,
                "%s; %s was unloaded %.3f s after the start", text, images_short(what),
                (double)(what->until - model->begin) / 1e9);
 }
@@ -178,7 +183,7 @@ void inside_crash(struct model *model, const struct event *event)
     int image = gone_at(model, stack, event->word[2], &address);
     int finalized = stack ? finalized_on(model, stack) : -1;
     if (image >= 0)
-        explain_gone(model, event, address, image, NULL);
+        explain_gone(model, event, address, image, stack);
     else if (finalized >= 0 && model->exiting)
         model_find(model, event, finalized, FINDING_TRACE_CRASH_FINALIZED, NULL, "thread %u%s",
                    event->thread, (int)event->thread == model->exiting ? ", which exits" : "");

@@ -490,6 +490,18 @@ END
     said ' end    by SIGSEGV'
 }
 
+# Not its code but its data: a stream still has the buffer.
+case_crash_by_data() # timeout=60
+{
+    echo 'static char buffer[4096]; void use(void) { setvbuf(stdout, buffer, _IOFBF, 4096); }' |
+        plugin
+    opens plugin 'use(); putc(120, stdout); dlclose(h); putc(121, stdout);'
+    trace 139 ./opener
+    said 'FINI-E213'
+    said 'its memory is used by _IO_putc of libc.so'
+    said '; plugin.so was unloaded '
+}
+
 # in_failure STATUS TEXT HOST MODULE ENDING: a naive library of tests/failures; on a busy machine
 # its threads may not get to run in time.
 in_failure() {

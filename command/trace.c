@@ -1,28 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
- * trace.c - fini trace: runs a program with the agent in it, and reads what that says.
+ * trace.c - fini trace: what is asked for, and the way from the program's events to the report.
  *
- * Decides: the program itself is traced, not its children; its status is the status, and its death
- * by a signal is ours. Signals from the terminal are the program's to heed; one that ends programs
- * is passed on.
+ * Decides: the program itself is traced, not its children. Leaves the process to trace_program.c,
+ * its events to trace_ring.c, and what they mean to trace_model.c.
  */
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "agent.h"
 #include "command.h"
+#include "refusal.h"
 #include "text.h"
+#include "trace_program.h"
 #include "trace_ring.h"
 #include "trace_show.h"
-#include "with_agent.h"
 
 struct options {
     const char *format, *output, *colour;
@@ -30,10 +25,9 @@ struct options {
     int findings_status;        /* 0: the program's own */
 };
 
-static struct trace_ring ring;
 static const struct show *show;
 static FILE *output;
-static volatile pid_t child;
+static struct trace_ring ring;
 
 static int help(void)
 {
@@ -55,75 +49,14 @@ static int help(void)
     return STATUS_NOTHING;
 }
 
-/* ---- the program ----------------------------------------------------------------------------- */
-
-static void pass_on(int number)
-{
-    if (child > 0)
-        kill(child, number);
-}
-
-static void ends_sleep(int number)
-{
-    (void)number;
-}
-
-static const struct {
-    int number;
-    void (*handler)(int);
-} own_signals[] = {{SIGCHLD, ends_sleep}, {SIGTERM, pass_on}, {SIGHUP, pass_on}, {SIGUSR1, pass_on},
-                   {SIGUSR2, pass_on}, {SIGINT, SIG_IGN}, {SIGQUIT, SIG_IGN}, {SIGPIPE, SIG_IGN}};
-enum { OWN_SIGNALS = sizeof own_signals / sizeof *own_signals };
-static struct sigaction signals_before[OWN_SIGNALS];
-
-static void set_signals(void)
-{
-    for (int i = 0; i < OWN_SIGNALS; i++) {
-        struct sigaction action = {.sa_handler = own_signals[i].handler};
-        sigaction(own_signals[i].number, &action, &signals_before[i]);
-    }
-}
-
-static void restore_signals(void)
-{
-    for (int i = 0; i < OWN_SIGNALS; i++)
-        sigaction(own_signals[i].number, &signals_before[i], NULL);
-}
-
-static int become(char **command, int fd)
-{
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/fd/%d", ring.shared->tracer, fd);
-    if (setenv(AGENT_TRACE, path, 1) != 0 || !with_agent_environment(true, true))
-        return STATUS_ERROR;
-    return with_agent_become(command);
-}
-
-/* The program has signals as we had them. None is lost meanwhile: from the first moment on they are
- * the program's. */
-static pid_t start(char **command, int fd)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before);
-    set_signals();
-    child = fork();
-    if (child == 0)
-        restore_signals();
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    if (child == 0)
-        _exit(become(command, fd));
-    return child;
-}
-
 static int follow(struct model *model)
 {
     int status = 0;
     for (;;) {
         trace_ring_read(&ring, model);
-        pid_t ended = waitpid(model->process, &status, WNOHANG);
-        if (ended == model->process || (ended < 0 && errno != EINTR))
+        if (program_has_ended(&status))
             break;
+        program_stop_along();
         trace_ring_wait(&ring);
     }
     trace_ring_read_rest(&ring, model);
@@ -147,21 +80,6 @@ static void tell_end(struct model *model, int status)
     model_end(model, now(), text);
 }
 
-/* As the program has died; without a core file, which would be of us. */
-static int die_of(int number)
-{
-    static const struct rlimit none = {0, 0};
-    sigset_t only;
-    setrlimit(RLIMIT_CORE, &none);
-    signal(number, SIG_DFL);
-    sigemptyset(&only);
-    sigaddset(&only, number);
-    sigprocmask(SIG_UNBLOCK, &only, NULL);
-    fflush(NULL);
-    raise(number);
-    return 128 + number;
-}
-
 static void show_note(struct model *model, const struct note *note)
 {
     show->note(output, model, note);
@@ -179,7 +97,7 @@ static int finish(struct model *model, int status, const struct options *options
     if (model->findings && options->findings_status)
         return options->findings_status;
     if (WIFSIGNALED(status))
-        return die_of(WTERMSIG(status));
+        return program_die_of(WTERMSIG(status));
     return WEXITSTATUS(status);
 }
 
@@ -192,7 +110,7 @@ static int trace(char **command, const struct options *options)
         return STATUS_ERROR;
     }
     model.begin = now();
-    model.process = start(command, fd);
+    model.process = program_start(command, fd);
     if (model.process < 0) {
         text_error(NULL, "%s", strerror(errno));
         return STATUS_ERROR;
@@ -200,7 +118,6 @@ static int trace(char **command, const struct options *options)
     unsetenv("DEBUGINFOD_URLS");
     show->begin(output, &model, command);
     int status = follow(&model);
-    child = 0;
     status = finish(&model, status, options);
     model_free(&model);
     return status;
@@ -269,7 +186,7 @@ static int check(const struct options *options, int argc, char **argv)
         return command_misused("trace", "--format is text, json or trace-event");
     if (optind == argc)
         return command_misused("trace", "no command");
-    const char *why = with_agent_refusal(argv[optind]);
+    const char *why = refusal_found(argv[optind]);
     if (!why)
         return -1;
     text_error(argv[optind], "%s", why);

@@ -11,8 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A thread that took a slot may have been ended by an exec before it filled it. */
-enum { SLOTS_MOST = 256, ROUNDS_FOR_A_SLOT = 100 };
+enum { SLOTS_MOST = 256, SECONDS_FOR_A_SLOT = 2 };
 
 bool trace_ring_open(struct trace_ring *ret, int *ret_fd)
 {
@@ -20,7 +19,7 @@ bool trace_ring_open(struct trace_ring *ret, int *ret_fd)
     if (fd < 0 || ftruncate(fd, sizeof *ret->shared) != 0)
         return false;
     *ret = (struct trace_ring){mmap(NULL, sizeof *ret->shared, PROT_READ | PROT_WRITE, MAP_SHARED,
-                                    fd, 0), 0, 0, 0};
+                                    fd, 0), 0, UINT64_MAX, 0};
     if (ret->shared == MAP_FAILED)
         return false;
     ret->shared->size = sizeof *ret->shared;
@@ -93,20 +92,26 @@ void trace_ring_read(struct trace_ring *ring, struct model *model)
         ;
 }
 
+/* What it took and had no room for is beyond the end. */
 void trace_ring_read_rest(struct trace_ring *ring, struct model *model)
 {
-    uint64_t head = atomic_load(&ring->shared->head);
-    while (ring->tail < head && head - ring->tail <= AGENT_SLOTS)
+    uint64_t there = atomic_load(&ring->shared->head) - ring->tail;
+    uint64_t end = ring->tail + (there < AGENT_SLOTS ? there : AGENT_SLOTS);
+    while (ring->tail < end)
         if (!read_event(ring, model))
             answer(ring, 1);
 }
 
+/* A thread that took a slot may have been ended by an exec before it filled it; or it waits for a
+ * processor. */
 static void pass_over_lost(struct trace_ring *ring)
 {
-    bool stands = ring->tail == ring->stands_at && atomic_load(&ring->shared->head) > ring->tail;
-    ring->rounds = stands ? ring->rounds + 1 : 0;
-    ring->stands_at = ring->tail;
-    if (ring->rounds >= ROUNDS_FOR_A_SLOT)
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (ring->tail != ring->stands_at || atomic_load(&ring->shared->head) <= ring->tail) {
+        ring->stands_at = ring->tail;
+        ring->since = now.tv_sec;
+    } else if (now.tv_sec - ring->since > SECONDS_FOR_A_SLOT)
         answer(ring, 1);
 }
 

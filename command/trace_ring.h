@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "agent.h"
 #include "trace_model.h"
@@ -18,8 +19,8 @@
 struct trace_ring {
     struct agent_ring *shared;
     uint64_t tail;              /* before which all has been read */
-    uint64_t stands_at;         /* the tail, and for how many rounds nobody has filled its slot */
-    int rounds;
+    uint64_t stands_at;         /* the tail, and since when nobody has filled its slot */
+    time_t since;
 };
 
 /* False: there is no memory to be shared, and errno says why. */

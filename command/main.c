@@ -2,11 +2,13 @@
  *
  * main.c - fini: which command is meant.
  */
+#include <fcntl.h>
 #include <fini.h>
 #include <getopt.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "text.h"
@@ -62,10 +64,23 @@ static int dispatch(int argc, char **argv)
     return command_misused(NULL, NULL);
 }
 
+/* Of what we were started without: else the first file that is opened takes its place, and has our
+ * messages. Programs that we start are without it, too. */
+static void fill_standard_places(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
         {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
+    fill_standard_places();
     setlocale(LC_CTYPE, "");
     switch (getopt_long(argc, argv, "+hV", options, NULL)) {
     case 'h': return command_finish(help());

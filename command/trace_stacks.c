@@ -3,8 +3,9 @@
  * trace_stacks.c - stacks by libdw, which attaches to a thread, walks, and lets it go.
  *
  * Decides: a thread that sleeps in a system call which a stop would end with EINTR (signal(7)) is
- * not stopped, because the program would see that. Where it sleeps is told by /proc, and its stack
- * is looked through for addresses behind calls. Nothing is fetched from servers of debug data.
+ * not stopped, because the program would see that; it does if the call begins or ends between the
+ * look and the stop. Where a thread sleeps is told by /proc, and its stack is looked through for
+ * addresses behind calls. Nothing is fetched from servers of debug data.
  */
 #include "trace_stacks.h"
 
@@ -13,8 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 enum { GUESS_BYTES = 16384 };
 
@@ -55,36 +60,76 @@ static int add_frame(Dwfl_Frame *frame, void *data)
     return stack->count < FRAMES_MOST ? DWARF_CB_OK : DWARF_CB_ABORT;
 }
 
-/* The number of the call, where it sleeps in one; -1: it runs. */
-static long sleeps_in(pid_t process, int thread, uint64_t *stack, uint64_t *address)
+/* What /proc tells of a thread that sleeps in a system call; number: -1, it runs. */
+struct sleep {
+    long number, file;
+    uint64_t stack, address;
+};
+
+static struct sleep sleep_of(pid_t process, int thread)
 {
     char path[80], line[256] = "";
-    long call = -1;
+    struct sleep sleep = {.number = -1};
     snprintf(path, sizeof path, "/proc/%d/task/%d/syscall", process, thread);
     FILE *file = fopen(path, "re");
     if (!file)
-        return -1;
-    if (fgets(line, sizeof line, file) && sscanf(line, "%ld", &call) == 1) {
+        return sleep;
+    if (fgets(line, sizeof line, file) &&
+        sscanf(line, "%ld %lx", &sleep.number, (unsigned long *)&sleep.file) >= 1) {
         char *last = strrchr(line, ' ');
-        *address = last ? strtoull(last, NULL, 16) : 0;
+        sleep.address = last ? strtoull(last, NULL, 16) : 0;
         if (last)
             *last = '\0';
         last = strrchr(line, ' ');
-        *stack = last ? strtoull(last, NULL, 16) : 0;
+        sleep.stack = last ? strtoull(last, NULL, 16) : 0;
     }
     fclose(file);
-    return call;
+    return sleep;
 }
 
-/* epoll_wait, where there is one, is epoll_pwait with less. */
-static bool must_not_be_stopped(long call)
+static bool is_one_of(long number, const long *list, size_t count)
 {
-    static const long calls[] = {SYS_epoll_pwait, SYS_rt_sigtimedwait, SYS_semtimedop, SYS_semop,
-                                 SYS_io_getevents, FINI_SYS_EPOLL_WAIT};
-    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
-        if (call == calls[i])
+    for (size_t i = 0; i < count; i++)
+        if (number == list[i])
             return true;
     return false;
+}
+
+/* A socket with a time limit. Where it cannot be asked, any socket may have one. */
+static bool has_limit(pid_t process, long number)
+{
+    struct timeval receive = {0, 0}, send = {0, 0};
+    socklen_t size = sizeof receive, also = sizeof send;
+    struct stat status;
+    char path[60];
+    snprintf(path, sizeof path, "/proc/%d/fd/%ld", process, number);
+    if (stat(path, &status) == 0 && !S_ISSOCK(status.st_mode))
+        return false;
+    int handle = (int)syscall(SYS_pidfd_open, process, 0);
+    int file = handle < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, handle, (int)number, 0);
+    bool limited = file < 0 ||
+                   getsockopt(file, SOL_SOCKET, SO_RCVTIMEO, &receive, &size) != 0 ||
+                   getsockopt(file, SOL_SOCKET, SO_SNDTIMEO, &send, &also) != 0 ||
+                   receive.tv_sec || receive.tv_usec || send.tv_sec || send.tv_usec;
+    if (file >= 0)
+        close(file);
+    if (handle >= 0)
+        close(handle);
+    return limited;
+}
+
+/* epoll_wait, where there is one, is epoll_pwait with less; 441 is epoll_pwait2. */
+static bool must_not_be_stopped(pid_t process, const struct sleep *sleep)
+{
+    static const long ended[] = {SYS_epoll_pwait, FINI_SYS_EPOLL_WAIT, 441, SYS_rt_sigtimedwait,
+                                 SYS_semtimedop, SYS_semop, SYS_io_getevents, SYS_io_pgetevents,
+                                 SYS_io_uring_enter};
+    static const long limited[] = {SYS_read, SYS_readv, SYS_write, SYS_writev, SYS_accept,
+                                   SYS_accept4, SYS_connect, SYS_recvfrom, SYS_recvmsg,
+                                   SYS_recvmmsg, SYS_sendto, SYS_sendmsg, SYS_sendmmsg};
+    return is_one_of(sleep->number, ended, sizeof ended / sizeof *ended) ||
+           (is_one_of(sleep->number, limited, sizeof limited / sizeof *limited) &&
+            has_limit(process, sleep->file));
 }
 
 /* A file of a program lies behind the address, by the maps that the session has read. */
@@ -115,15 +160,16 @@ static int take_thread(Dwfl_Thread *thread, void *data)
 {
     struct taking *taking = data;
     int number = dwfl_thread_tid(thread);
-    uint64_t top = 0, address = 0;
     if (number == taking->without || (taking->only && number != taking->only))
         return DWARF_CB_OK;
-    if (taking->ret->count == THREADS_MOST)
+    taking->ret->cut = taking->ret->count == THREADS_MOST;
+    if (taking->ret->cut)
         return DWARF_CB_ABORT;
     struct stack *stack = &taking->ret->stack[taking->ret->count++];
     *stack = (struct stack){.thread = number};
-    if (must_not_be_stopped(sleeps_in(taking->process, number, &top, &address)))
-        guess(taking->process, top, address, stack);
+    struct sleep sleep = sleep_of(taking->process, number);
+    if (must_not_be_stopped(taking->process, &sleep))
+        guess(taking->process, sleep.stack, sleep.address, stack);
     else
         dwfl_thread_getframes(thread, add_frame, stack);
     return DWARF_CB_OK;
@@ -133,6 +179,7 @@ void stacks_take(pid_t process, int only, int without, struct stacks *ret)
 {
     struct taking taking = {process, only, without, ret};
     ret->count = 0;
+    ret->cut = false;
     if (open_session(process))
         dwfl_getthreads(session, take_thread, &taking);
 }

@@ -292,5 +292,6 @@ int why_run(int argc, char **argv)
     if (!parse_pid(argv[optind], &options.pid))
         return command_misused("why", "PID is a number");
     options.library = argv[optind + 1];
+    command_await_children();
     return look_in_child(&options);
 }

@@ -305,5 +305,6 @@ int why_run(int argc, char **argv)
     if (options.pid == getpid())
         return command_misused("why", "PID is fini itself");
     options.library = argv[optind + 1];
+    command_await_children();
     return look_in_child(&options);
 }

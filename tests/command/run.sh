@@ -366,4 +366,16 @@ case_not_run() # timeout=60
     same status "$status" 127
 }
 
+# What is closed or ignored is so for the program, whatever fini does with it for itself.
+case_the_program_gets_what_was_there() # timeout=60
+{
+    for fd in 0 1 2; do
+        eval "\"\$fini\" run --keep sh -c '[ ! -e /proc/self/fd/$fd ]' $fd>&-" ||
+            fail "descriptor $fd is open"
+    done
+    ignoring "$fini" run --keep grep SigIgn /proc/self/status >"$work/said"
+    ignored=$(sed -n 's/^SigIgn:.*\(.\)....$/\1/p' "$work/said")
+    same SIGCHLD "$ignored" 1
+}
+
 protocol "$@"

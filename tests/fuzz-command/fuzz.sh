@@ -47,21 +47,14 @@ make_corpus() {
     done
     macho all 6 __objc_imageinfo 15 128 7
     cp "$work/all.so" "$work/corpus/macho"
+    fat "$work/all.so" >"$work/corpus/macho-fat"
+    fat64 "$work/all.so" >"$work/corpus/macho-fat64"
     pe >"$work/corpus/pe"
-}
-
-zeros() {
-    head -c "$1" /dev/zero
 }
 
 # A DLL with one section and one import by name, by hand: what a linker makes is large.
 pe() {
-    printf MZ && zeros 58 && printf '\100\000\000\000'
-    printf 'PE\000\000\144\206\001\000' && zeros 12 && printf '\360\000\000\040'
-    printf '\013\002' && zeros 106 && printf '\020\000\000\000'
-    zeros 8 && printf '\000\020\000\000\050\000\000\000' && zeros 112
-    printf '.idata\000\000\000\002\000\000\000\020\000\000\000\002\000\000\160\001\000\000'
-    zeros 16
+    pe_header '\000\002\000\000'
     printf '\050\020\000\000' && zeros 8 && printf '\140\020\000\000\050\020\000\000' && zeros 20
     printf '\110\020\000\000' && zeros 4 && printf '\130\020\000\000' && zeros 20
     printf '\000\000FlsAlloc\000\000\000\000\000\000\000\000\000\000' && zeros 200

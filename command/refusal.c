@@ -41,7 +41,7 @@ static bool is_auditing_loader(int fd)
 /* Not open: not known. */
 static bool is_other_loader(const char *path)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     bool other = fd >= 0 && !is_auditing_loader(fd);
     if (fd >= 0)
         close(fd);
@@ -103,7 +103,7 @@ static const char *refusal_of_depth(int fd, int depth)
     ElfW(Ehdr) head;
     char script[256];
     if (depth < SCRIPTS_MOST && read_script(fd, script, sizeof script)) {
-        int program = open(script, O_RDONLY | O_CLOEXEC);
+        int program = open(script, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         const char *why = program < 0 ? NULL : refusal_of_depth(program, depth + 1);
         if (program >= 0)
             close(program);
@@ -125,7 +125,7 @@ const char *refusal_of(int fd)
 /* False: there is no such file. */
 static bool look_at(const char *path, const char **ret)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     *ret = fd < 0 ? NULL : refusal_of(fd);
     if (fd >= 0)
         close(fd);

@@ -1001,6 +1001,15 @@ END
     not_said 'is not traced'
 }
 
+# What stands at a program's name is looked at before, and must not be waited for.
+case_no_program() # timeout=60
+{
+    mkfifo "$work/fifo"
+    chmod +x "$work/fifo"
+    trace 126 ./fifo
+    trace 127 ./absent
+}
+
 case_where_a_caller_looks() # timeout=60
 {
     mkdir "$work/plugins"

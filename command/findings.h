@@ -165,7 +165,7 @@ enum severity {
       "was finalized at exit while a thread was inside, or had it on its stack",                  \
       "join or stop threads first, or free nothing at exit: FINI_UNLOAD_HOOK")                    \
     X(TRACE_CRASH_GONE, "FINI-E213", DANGER,                                                      \
-      "crashed in a library that had been unloaded",                                              \
+      "crashed in code or data of a library that had been unloaded",                              \
       "see what it had left when it went")                                                        \
     X(TRACE_CRASH_FINALIZED, "FINI-E214", DANGER,                                                 \
       "crashed in a library that had been finalized at exit",                                     \

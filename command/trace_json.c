@@ -181,7 +181,11 @@ static void show_event(FILE *file, struct model *model, const struct note *note)
     case NOTE_THREAD:
     case NOTE_THREAD_ENDS: put_thread(file, model, note); break;
     case NOTE_EXEC:
-    case NOTE_END: end_spans(file, model, note); /* fall through */
+    case NOTE_END:
+        if (note->kind == NOTE_END || !note->text[0])
+            end_spans(file, model, note); /* an exec that is not followed may fail yet */
+        put_moment(file, model, note);
+        break;
     default: put_moment(file, model, note);
     }
 }

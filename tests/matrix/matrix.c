@@ -15,6 +15,7 @@
  * MATRIX_FINALIZES_AGAIN: its libc is older than the correction of BZ 30869 (in 2.39, and in later
  * packages of 2.36).
  * MATRIX_BY_MARK: its libc has no unwind tables, so that an unload during exit is told exit.
+ * MATRIX_DESTRUCTOR_FIRST: a destructor of its plugin runs before the finalizer of libfini.
  * MATRIX_MARKED_BY_MAIN: on its processor other threads cannot tell that main has begun.
  * MATRIX_OPEN: only what is known to fail; all other programs are without it.
  * MATRIX_CORE: only some ways in, from each kind.
@@ -55,6 +56,9 @@ enum { ASKS_TOO = 1 << 16 };
 #endif
 #ifndef MATRIX_MARKED_BY_MAIN
 #define MATRIX_MARKED_BY_MAIN 0
+#endif
+#ifndef MATRIX_DESTRUCTOR_FIRST
+#define MATRIX_DESTRUCTOR_FIRST 0
 #endif
 #ifndef MATRIX_BY_MARK
 #define MATRIX_BY_MARK 0
@@ -308,6 +312,7 @@ struct transcript {
     size_t length;
     bool asks;         /* the exit handler asks fini_why() */
     bool left_to_last; /* exit() does not come to the handler before it finalizes the image */
+    bool destructor_first; /* libfini's finalizer comes later, and the stack does not tell */
 };
 
 __attribute__((format(printf, 2, 3))) static void put(struct transcript *t, const char *format, ...)
@@ -345,6 +350,12 @@ struct ending {
     bool handler_between;  /* the host's comes after the hooks, and before destructors */
 };
 
+static void put_destructors(struct transcript *t, enum reason why)
+{
+    put(t, "destructors: %s, %s\n", t->destructor_first ? "running" : name_told(why),
+        name_told(why));
+}
+
 static void put_ending(struct transcript *t, struct ending ending)
 {
     if (ending.why == EXIT && !ending.exit_handler_ran)
@@ -358,7 +369,7 @@ static void put_ending(struct transcript *t, struct ending ending)
     if (ending.handler_between)
         put(t, "closed: mapped 1\n");
     if (!ending.not_constructed)
-        put(t, "destructors: %s, %s\n", name_told(ending.why), name_told(ending.why));
+        put_destructors(t, ending.why);
 }
 
 /* The first hook calls exit(): that is the reason of all the others, and destructors never run -
@@ -642,7 +653,10 @@ static bool left_to_last(const struct way_in *in)
 static void add_pair(const struct way_in *in, const struct way_out *out, bool asks)
 {
     char name[128];
-    struct transcript t = {.asks = asks, .left_to_last = left_to_last(in)};
+    struct transcript t = {.asks = asks,
+                           .left_to_last = left_to_last(in),
+                           .destructor_first = MATRIX_BY_MARK && MATRIX_DESTRUCTOR_FIRST &&
+                                               !(in->is & STATIC)};
     struct pair *pair = malloc(sizeof *pair);
     require(pair != NULL);
     *pair = (struct pair){in, out, under, asks};

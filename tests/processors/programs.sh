@@ -40,13 +40,14 @@ if ! [ -f "$dir/build/build.ninja" ]; then
 fi
 
 here=$source/tests/processors
-lists=
-[ -z "$emulator" ] || lists="$here/qemu-cannot"
+lists=$here/tools-cannot
+[ -z "$emulator" ] || lists="$lists $here/qemu-cannot"
 [ "$tables" = true ] || lists="$lists $here/mark-cannot"
 
-# What is instrumented, mutated, or in C++ is for this machine; a static-pie cannot be linked
-# everywhere.
-others='tsan|asan|clang|deadlocks|throws|litmus-|stress-|life-|gate-host|values_window'
+# What is instrumented, mutated, in C++, or looks at another process is for this machine; a
+# static-pie cannot be linked everywhere.
+others='tsan|asan|clang|deadlocks|throws|litmus-|stress-|life-|gate-host|values_window|hooks_held'
+others="$others|nofind"
 [ -f "/usr/$triplet/lib/rcrt1.o" ] || others="$others|static-pie"
 targets=$(ninja -C "$dir/build" -t targets all | sed 's/: .*//' |
     grep -E '^tests/(hooks|mapped|values|workers|gates)/[^/]*$' | grep -Ev "$others")
@@ -62,8 +63,8 @@ for target in $targets; do
     esac
     cat >"$dir/$name" <<EOF
 #!/bin/sh
-if [ "\$1" = --case ] && [ "$lists" ]; then
-    reason=\$(cat /dev/null $lists | sed -n -e "s|^$name/\$2: ||p" -e "s|^${name}_$family/\$2: ||p")
+if [ "\$1" = --case ]; then
+    reason=\$(cat $lists | sed -n -e "s|^$name/\$2: ||p" -e "s|^${name}_$family/\$2: ||p")
     [ ! "\$reason" ] || { echo "SKIP: \$reason"; exit 77; }
 fi
 exec ${emulator:+$emulator -L /usr/$triplet} '$dir/build/$target' "\$@"

@@ -40,7 +40,7 @@ if ! [ -f "$dir/build/build.ninja" ]; then
 fi
 
 here=$source/tests/processors
-lists=$here/tools-cannot
+lists=$here/elsewhere-cannot
 [ -z "$emulator" ] || lists="$lists $here/qemu-cannot"
 [ "$tables" = true ] || lists="$lists $here/mark-cannot"
 

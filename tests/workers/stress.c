@@ -72,7 +72,7 @@ static void play_round(unsigned round)
     close_image(&image);
 }
 
-CASE(each_start_is_a_run, .timeout = 60, .slow = true)
+CASE(each_start_is_a_run, .timeout = 240, .slow = true)
 {
     for (unsigned round = 0; round < ROUNDS; round++) {
         play_round(round);

@@ -54,6 +54,7 @@ targets=$(ninja -C "$dir/build" -t targets all | sed 's/: .*//' |
 # shellcheck disable=SC2086
 ninja -C "$dir/build" $targets >"$dir/build.log" || { tail -20 "$dir/build.log"; exit 1; }
 
+rm -f "$dir"/*_*
 for target in $targets; do
     folder=$(basename "$(dirname "$target")") name=$(basename "$target")
     case $folder-$name in

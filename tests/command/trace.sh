@@ -599,18 +599,100 @@ assert all(x["time"] >= 0 and x["thread"] > 0 for x in e)
 assert [x for x in e if x["event"] == "load"][0]["startup"] is True'
 }
 
+# What no viewer complains of: Chrome's draws the span of a thread that does not end no longer than
+# what else the thread does, and of an argument that both ends of a span have it shows the last.
+timeline() {
+    json 'e = d["traceEvents"]
+assert all("ts" in x and "pid" in x and "tid" in x and x["name"] for x in e), e
+times = [x["ts"] for x in e if x["ph"] != "M"]
+assert times == sorted(times) and all(round(x, 3) == x for x in times), times
+open_, ended, names = {}, set(), {}
+for x in e:
+    key = x["tid"] if x["ph"] in "BE" else x.get("id")
+    if x["ph"] == "M" and x["name"] == "thread_name":
+        names[x["tid"]] = x["args"]["name"]
+    if x["ph"] in "Bb":
+        assert key not in open_ and key not in ended, x
+        open_[key] = x
+    elif x["ph"] in "Ee":
+        begun = open_.pop(key)
+        assert begun["name"] == x["name"] and begun["cat"] == x["cat"], (begun, x)
+        assert not set(begun["args"]) & set(x.get("args", {})), (begun, x)
+        if x["ph"] == "e":
+            ended.add(key)
+assert not open_, open_
+assert all(x["tid"] in names for x in e), names
+'"$1"
+}
+
 case_trace_event() # timeout=60
 {
     command -v python3 >/dev/null || skip 'no python3'
     inside_source | plugin
     opens plugin 'use(); dlclose(h); _exit(0);'
     trace 0 --format=trace-event ./opener
-    json 'e = d["traceEvents"]
-begun = {x["id"] for x in e if x["ph"] == "b"}; ended = {x["id"] for x in e if x["ph"] == "e"}
-assert begun == ended and len(begun) > 3, (begun, ended)
-assert any(x["ph"] == "B" and x["name"] == "run of plugin.so" for x in e)
+    timeline '
+thread, = [x for x in e if x["ph"] == "B" and x["name"] == "run of plugin.so"]
+assert names[thread["tid"]] == "run of plugin.so", names
+assert thread["args"] == {"thread": thread["tid"]}, thread
+assert names[d["traceEvents"][0]["pid"]] == "main of opener", names
+end, = [x for x in e if x["ph"] == "E" and x["tid"] == thread["tid"]]
+assert end["ts"] == max(times), end
 assert any(x["ph"] == "i" and x["name"].startswith("FINI-E205") for x in e)
-assert all("ts" in x and "pid" in x and "tid" in x for x in e)'
+b, = [x for x in e if x["ph"] == "b" and x["name"] == "plugin.so"]
+assert b["args"] == {"path": "./plugin.so", "loaded by": "main of opener"}, b
+x, = [x for x in e if x["ph"] == "e" and x["name"] == "plugin.so"]
+assert x["args"] == {"unloaded by": "main of opener"} and x["ts"] < max(times), x'
+}
+
+# With it goes all that was there, threads too.
+case_trace_event_exec() # timeout=60
+{
+    command -v python3 >/dev/null || skip 'no python3'
+    inside_source | plugin
+    opens plugin 'if (argc > 1) { dlclose(h); return 3; }
+        use(); execl("./other", "other", "again", NULL);'
+    cp "$work/opener" "$work/other"
+    trace 3 --format=trace-event ./opener
+    timeline '
+mains = [(x["ph"], x["name"]) for x in e if x["ph"] in "BE" and x["tid"] == x["pid"]]
+assert mains == [(x, "main of " + y) for y in ("opener", "other") for x in "BE"], mains
+exec, = [x for x in e if x["name"] == "exec"]
+ends = [x["ts"] for x in e if x["ph"] == "E" and x["name"] == "run of plugin.so"]
+assert ends == [exec["ts"]], ends
+named = [x["args"]["name"] for x in e if x["name"] == "process_name"]
+assert named[-1] == "other", named'
+}
+
+case_trace_event_many_threads() # timeout=60
+{
+    command -v python3 >/dev/null || skip 'no python3'
+    for name in one two; do
+        echo 'void use(void) {}' | library $name
+    done
+    program threads <<'END'
+static void *run(void *path)
+{
+    for (int i = 0; i < 20; i++)
+        dlclose(dlopen(path, RTLD_NOW));
+    return NULL;
+}
+int main(void)
+{
+    char *paths[] = {"./one.so", "./one.so", "./two.so"};
+    pthread_t threads[3];
+    for (int i = 0; i < 3; i++)
+        pthread_create(&threads[i], NULL, run, paths[i]);
+    pthread_detach(threads[0]);
+    pthread_exit(NULL);
+}
+END
+    trace 0 --format=trace-event ./threads
+    timeline '
+runs = [x["tid"] for x in e if x["ph"] == "B" and x["name"] == "run of threads"]
+assert len(runs) == 3, runs
+loads = [x for x in e if x["ph"] == "b" and x["name"] in ("one.so", "two.so")]
+assert len(loads) >= 20 and {x["tid"] for x in loads} <= set(runs), loads'
 }
 
 case_lua() # timeout=60

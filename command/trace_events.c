@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * trace_events.c - a trace in the form that Chrome's viewer and Perfetto open: what is a span there,
- * on which track it lies, and what is a moment.
+ * trace_events.c - a trace in the form that Chrome's viewer and Perfetto open: what is a span there
+ * and on which track it lies, and what is a moment.
  *
  * The form: "Trace Event Format", of the Chromium project's catapult.
  */
@@ -187,16 +187,18 @@ static void show_event(FILE *file, struct model *model, const struct note *note)
     }
 }
 
+/* As a list, and not as an object that has it: viewers take a list that does not end, as it is while
+ * the program runs, or when the tracer was killed. */
 static void begin_events(FILE *file, struct model *model, char **command)
 {
-    fputs("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[", file);
+    fputc('[', file);
     put_name(file, model, "process_name", model->process, command[0]);
 }
 
 static void end_events(FILE *file, struct model *model)
 {
     (void)model;
-    fputs("\n]}\n", file);
+    fputs("\n]\n", file);
 }
 
 const struct show trace_show_events = {begin_events, show_event, end_events};

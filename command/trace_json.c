@@ -62,6 +62,7 @@ void trace_json_put(FILE *file, json_object *object)
     static size_t shown;
     fprintf(file, "%s\n%s", shown++ ? "," : "", json_object_to_json_string_ext(object,
             JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+    fflush(file);
     json_object_put(object);
 }
 

@@ -522,6 +522,24 @@ case_tracer_is_killed() # timeout=60
     fail 'the program hangs'
 }
 
+# What has been written by then are whole events, and for viewers a list, whose end they can miss.
+case_report_of_a_killed_tracer() # timeout=100
+{
+    command -v python3 >/dev/null || skip 'no python3'
+    echo 'void use(void) {}' | plugin
+    opens plugin 'for (int i = 0; i < 500 && system("grep -q plugin.so said"); i++) usleep(10000);
+        kill(getppid(), SIGKILL);'
+    for form in json trace-event; do
+        (cd "$work" && exec "$fini" trace -f $form -o said ./opener) >"$work/out" 2>&1 || :
+        python3 -c 'import json, sys
+lines = open(sys.argv[2]).read().split("\n")
+assert sys.argv[1] == "json" or lines[0] == "[", lines
+events = json.loads("[" + "\n".join(lines[1:]) + "]")
+assert "./plugin.so" in [x.get("path", x.get("args", {}).get("path")) for x in events], events' \
+            $form "$work/said"
+    done
+}
+
 case_signal_is_passed_on() # timeout=60
 {
     echo 'static void own(int number) { _exit(number == SIGTERM ? 8 : 9); }
@@ -602,7 +620,7 @@ assert [x for x in e if x["event"] == "load"][0]["startup"] is True'
 # What no viewer complains of: Chrome's draws the span of a thread that does not end no longer than
 # what else the thread does, and of an argument that both ends of a span have it shows the last.
 timeline() {
-    json 'e = d["traceEvents"]
+    json 'e = d
 assert all("ts" in x and "pid" in x and "tid" in x and x["name"] for x in e), e
 times = [x["ts"] for x in e if x["ph"] != "M"]
 assert times == sorted(times) and all(round(x, 3) == x for x in times), times
@@ -635,7 +653,7 @@ case_trace_event() # timeout=60
 thread, = [x for x in e if x["ph"] == "B" and x["name"] == "run of plugin.so"]
 assert names[thread["tid"]] == "run of plugin.so", names
 assert thread["args"] == {"thread": thread["tid"]}, thread
-assert names[d["traceEvents"][0]["pid"]] == "main of opener", names
+assert names[e[0]["pid"]] == "main of opener", names
 end, = [x for x in e if x["ph"] == "E" and x["tid"] == thread["tid"]]
 assert end["ts"] == max(times), end
 assert any(x["ph"] == "i" and x["name"].startswith("FINI-E205") for x in e)

@@ -38,7 +38,7 @@ unloads_and_exits() {
     told 'hook: exit' "$1" -x
 }
 
-case_two_files_come_out() # timeout=60
+case_two_files_come_out() # timeout=240
 {
     make_it
     same files "$(ls)" "$(printf 'fini.c\nfini.h\nplugin.c')"
@@ -49,27 +49,27 @@ case_two_files_come_out() # timeout=60
     fi
 }
 
-case_gcc_c11() # timeout=60
+case_gcc_c11() # timeout=240
 {
     everywhere gcc c11
 }
 
-case_gcc_c17_gnu11() # timeout=60
+case_gcc_c17_gnu11() # timeout=240
 {
     everywhere gcc c17 gnu11
 }
 
-case_clang_c11() # timeout=60
+case_clang_c11() # timeout=240
 {
     everywhere clang c11
 }
 
-case_clang_c17_gnu11() # timeout=60
+case_clang_c17_gnu11() # timeout=240
 {
     everywhere clang c17 gnu11
 }
 
-case_one_command_makes_a_plugin() # timeout=60
+case_one_command_makes_a_plugin() # timeout=240
 {
     make_it
     for compiler in gcc clang; do
@@ -79,14 +79,14 @@ case_one_command_makes_a_plugin() # timeout=60
 }
 
 # Also where a project defines what fini.c defines.
-case_with_gnu_source_given() # timeout=60
+case_with_gnu_source_given() # timeout=240
 {
     make_it
     cc -D_GNU_SOURCE -Wall -Werror -shared -fPIC plugin.c fini.c -o "$work/out/plugin.so"
     unloads_and_exits "$work/out/plugin.so"
 }
 
-case_sources_one_by_one() # timeout=60
+case_sources_one_by_one() # timeout=240
 {
     make_it
     for compiler in gcc clang; do
@@ -101,7 +101,7 @@ case_sources_one_by_one() # timeout=60
 }
 
 # Every finalizer is told that the process exits, also at an unload.
-case_unknown_platform() # timeout=60
+case_unknown_platform() # timeout=240
 {
     make_it
     for compiler in gcc clang; do

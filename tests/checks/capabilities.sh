@@ -62,13 +62,13 @@ change() {
     mv "$work/changed" "$work/project/$1"
 }
 
-case_tables() # timeout=60
+case_tables() # timeout=240
 {
     check_tables "$source"
     check_all_are_there "$source"
 }
 
-case_violations_are_caught() # timeout=60
+case_violations_are_caught() # timeout=240
 {
     project
     check_tables "$work/project"

@@ -27,18 +27,18 @@ in_all_standards() {
     done
 }
 
-case_gcc() # timeout=60
+case_gcc() # timeout=240
 {
     in_all_standards gcc
 }
 
-case_clang() # timeout=60
+case_clang() # timeout=240
 {
     in_all_standards clang
 }
 
 # As the first header of all, and twice.
-case_alone() # timeout=60
+case_alone() # timeout=240
 {
     printf '#include "fini.h"\n#include "fini.h"\nint unused;\n' >"$work/alone.c"
     for compiler in gcc clang; do
@@ -50,7 +50,7 @@ case_alone() # timeout=60
     done
 }
 
-case_a_wrong_when_does_not_compile() # timeout=60
+case_a_wrong_when_does_not_compile() # timeout=240
 {
     for compiler in gcc clang; do
         for when in 0 4 16 19 32 -1; do
@@ -82,13 +82,13 @@ runs() {
         "$(printf '%s: exit\n' own own own 'own*' second first 'exit handler')"
 }
 
-case_runs() # timeout=60
+case_runs() # timeout=240
 {
     runs gcc c c99
     runs clang c c17
 }
 
-case_runs_in_cpp() # timeout=60
+case_runs_in_cpp() # timeout=240
 {
     compiles g++ c++ c++11
     (cd "$build/amalgamation" && cc -O1 -fPIC -c fini.c -o "$work/fini.o")
@@ -97,7 +97,7 @@ case_runs_in_cpp() # timeout=60
     same unload "$("$work/load" "$work/uses.so")" "$(order)"
 }
 
-case_in_a_cpp_namespace() # timeout=60
+case_in_a_cpp_namespace() # timeout=240
 {
     for compiler in g++ clang++; do
         # shellcheck disable=SC2086

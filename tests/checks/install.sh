@@ -42,7 +42,7 @@ plugin() {
     "$work/load" "$work/plugin.so" >"$work/said"
 }
 
-case_installs() # timeout=120
+case_installs() # timeout=240
 {
     install_copy
     cmp "$prefix/include/fini.h" "$source/include/fini.h"
@@ -52,7 +52,7 @@ case_installs() # timeout=120
     same places "$(cd "$work/root" && find . -type f -not -path './opt/place/*')" ''
 }
 
-case_package_is_usable() # timeout=120
+case_package_is_usable() # timeout=240
 {
     find_package
     version=$(sed -n 's/^#define FINI_VERSION "\(.*\)"$/\1/p' "$source/include/fini.h")
@@ -64,7 +64,7 @@ case_package_is_usable() # timeout=120
 }
 
 # Wherever the tree has been moved to.
-case_command_is_usable() # timeout=120
+case_command_is_usable() # timeout=240
 {
     install_copy
     [ -x "$prefix/bin/fini" ] || skip 'fini is not built here'
@@ -88,7 +88,7 @@ case_command_is_usable() # timeout=120
 }
 
 # Nothing refers to libfini then: what pkg-config says has to bring it in.
-case_handler_alone_is_enough() # timeout=120
+case_handler_alone_is_enough() # timeout=240
 {
     find_package
     {

@@ -124,22 +124,22 @@ caught() {
     refused "$1" "$2" "$work/copy"
 }
 
-case_above_the_platform() # timeout=60
+case_above_the_platform() # timeout=240
 {
     check_above "$source"
 }
 
-case_below_the_platform() # timeout=60
+case_below_the_platform() # timeout=240
 {
     check_below "$source"
 }
 
-case_command() # timeout=60
+case_command() # timeout=240
 {
     check_command "$source"
 }
 
-case_violations_in_the_command_are_caught() # timeout=60
+case_violations_in_the_command_are_caught() # timeout=240
 {
     caught 'an include of another folder' check_command '#include "../src/core.h"' command/check.c
     caught 'an include of another folder' check_command '#include "platform/self.h"' command/text.h
@@ -150,7 +150,7 @@ case_violations_in_the_command_are_caught() # timeout=60
     check_command "$work/copy"
 }
 
-case_violations_above_are_caught() # timeout=60
+case_violations_above_are_caught() # timeout=240
 {
     header='a header that is not of ISO C'
     condition='a condition above the platform page'
@@ -171,7 +171,7 @@ case_violations_above_are_caught() # timeout=60
     caught 'a computed include' check_above '#include HEADER' src/hooks.c
 }
 
-case_violations_below_are_caught() # timeout=60
+case_violations_below_are_caught() # timeout=240
 {
     name="a system's name outside select.h"
     caught 'the platform knows the core' check_below '#include "../core.h"' src/platform/glibc.c
@@ -181,7 +181,7 @@ case_violations_below_are_caught() # timeout=60
     caught 'platform.h is more than a page' check_below "$(seq 200)" src/platform.h
 }
 
-case_a_clean_copy_passes() # timeout=60
+case_a_clean_copy_passes() # timeout=240
 {
     copy_with '/* nothing */' src/hooks.c
     check_above "$work/copy"

@@ -71,7 +71,7 @@ from_archive() {
     builds_with "$1" "$2" "$build/libfini.a"
 }
 
-case_gcc() # timeout=60
+case_gcc() # timeout=240
 {
     from_source gcc -O0
     from_source gcc -O2
@@ -80,44 +80,44 @@ case_gcc() # timeout=60
     from_source gcc '-O2 -fno-asynchronous-unwind-tables'
 }
 
-case_gcc_lto() # timeout=60
+case_gcc_lto() # timeout=240
 {
     from_source gcc '-O2 -flto'
     from_source gcc "-O3 -flto $sections"
 }
 
-case_gcc_gold() # timeout=60
+case_gcc_gold() # timeout=240
 {
     from_source gcc "-O2 -fuse-ld=gold -Wl,--icf=all $sections"
 }
 
-case_gcc_lld() # timeout=60
+case_gcc_lld() # timeout=240
 {
     from_source gcc "-O2 -fuse-ld=lld $sections"
     from_source gcc "-O2 -fuse-ld=lld -Wl,-z,start-stop-gc $sections"
 }
 
-case_clang() # timeout=60
+case_clang() # timeout=240
 {
     from_source clang -O0
     from_source clang "-O2 $sections"
 }
 
-case_clang_lld() # timeout=60
+case_clang_lld() # timeout=240
 {
     from_source clang "-O2 -fuse-ld=lld $sections"
     from_source clang "-O2 -fuse-ld=lld -Wl,-z,start-stop-gc -Wl,--icf=all $sections"
     from_source clang "-O2 -fuse-ld=lld -Wl,-z,nostart-stop-gc $sections"
 }
 
-case_clang_lto() # timeout=60
+case_clang_lto() # timeout=240
 {
     from_source clang "-O2 -fuse-ld=lld -flto $sections"
     from_source clang "-O2 -fuse-ld=lld -flto=thin $sections"
     from_source clang "-O2 -fuse-ld=lld -flto -Wl,-z,start-stop-gc $sections"
 }
 
-case_archive() # timeout=60
+case_archive() # timeout=240
 {
     from_archive gcc -O0
     from_archive gcc "-O2 $sections"
@@ -128,7 +128,7 @@ case_archive() # timeout=60
 }
 
 # Only macros refer to libfini: they alone must bring it in from the archive.
-case_archive_by_macros_alone() # timeout=60
+case_archive_by_macros_alone() # timeout=240
 {
     prepare
     for linker in bfd gold lld; do
@@ -138,7 +138,7 @@ case_archive_by_macros_alone() # timeout=60
 }
 
 # One source, compiled twice into one image: the same names of file, the same lines.
-case_one_file_twice() # timeout=60
+case_one_file_twice() # timeout=240
 {
     prepare
     gcc -fPIC -DNAME='"one"' -c one.c -o one.o
@@ -151,7 +151,7 @@ case_one_file_twice() # timeout=60
 }
 
 # A version script that makes everything local, as careful plugins have.
-case_version_script() # timeout=60
+case_version_script() # timeout=240
 {
     echo '{ local: *; };' >"$work/nothing.map"
     from_source gcc "-O2 -Wl,--version-script=$work/nothing.map $sections"

@@ -82,37 +82,37 @@ function_of() {
     echo '}'
 }
 
-case_functions_of_the_library() # timeout=60
+case_functions_of_the_library() # timeout=240
 {
     check_lengths "$source" '/(src|include)/.*\.[ch]$' 8 40 80
 }
 
-case_functions_of_the_command() # timeout=60
+case_functions_of_the_command() # timeout=240
 {
     check_lengths "$source" "$source/command/.*\\.[ch]\$" 8 40 80
 }
 
-case_functions_of_tests_and_demo() # timeout=60
+case_functions_of_tests_and_demo() # timeout=240
 {
     check_lengths "$source" '/(tests|demo|conformance)/.*\.[ch]$' 12 40 80
 }
 
-case_lines() # timeout=60
+case_lines() # timeout=240
 {
     check_lines "$source"
 }
 
-case_licence() # timeout=60
+case_licence() # timeout=240
 {
     check_licence "$source"
 }
 
-case_words() # timeout=60
+case_words() # timeout=240
 {
     check_words "$source"
 }
 
-case_violations_are_caught() # timeout=60
+case_violations_are_caught() # timeout=240
 {
     function_of 79 | project_with a.c
     refused 'a function is too long' check_lengths "$work/project" '\.c$' 100 100 80

@@ -42,7 +42,7 @@ plugin() {
     exports_nothing "$work/plugin.so"
 }
 
-case_none_in_c() # timeout=60
+case_none_in_c() # timeout=240
 {
     plugin gcc
     plugin gcc -O2
@@ -52,7 +52,7 @@ case_none_in_c() # timeout=60
     plugin clang -O2 -fuse-ld=lld -flto
 }
 
-case_none_in_cpp() # timeout=60
+case_none_in_cpp() # timeout=240
 {
     plugin g++
     plugin g++ -O2 -flto
@@ -61,7 +61,7 @@ case_none_in_cpp() # timeout=60
     plugin clang++ -O2 -fuse-ld=lld
 }
 
-case_none_from_the_archive() # timeout=60
+case_none_from_the_archive() # timeout=240
 {
     sources
     gcc -shared -fPIC -I"$build/amalgamation" "$work/plugin.c" "$build/libfini.a" \
@@ -87,7 +87,7 @@ all_are_ours() {
     fi
 }
 
-case_all_in_the_archive_are_hidden() # timeout=60
+case_all_in_the_archive_are_hidden() # timeout=240
 {
     all_are_ours "$build/libfini.a"
     cp "$build/libfini.a" "$work/bad.a"
@@ -104,7 +104,7 @@ asks_only_libc() {
     [ ! -s "$work/unknown" ] || fail "unknown names: $(tr '\n' ' ' <"$work/unknown")"
 }
 
-case_asks_only_libc() # timeout=60
+case_asks_only_libc() # timeout=240
 {
     for compiler in gcc clang; do
         for level in 0 2 s; do
@@ -120,7 +120,7 @@ case_asks_only_libc() # timeout=60
 }
 
 # A static program lacks them; a plugin on an old system may.
-case_these_are_weak() # timeout=60
+case_these_are_weak() # timeout=240
 {
     object gcc -O2
     for name in bindtextdomain __cxa_thread_atexit_impl _r_debug pthread_setcancelstate; do
@@ -129,7 +129,7 @@ case_these_are_weak() # timeout=60
 }
 
 # What a plugin needs at run time is libc.so alone.
-case_needs_only_libc() # timeout=60
+case_needs_only_libc() # timeout=240
 {
     plugin gcc -O2
     same needed "$(readelf -d "$work/plugin.so" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p')" libc.so.6
@@ -144,7 +144,7 @@ asks_no_newer_than() {
         "$({ cat "$work/versions"; echo "$2"; } | sort -V | tail -n 1)" "$2"
 }
 
-case_loads_in_old_libcs() # timeout=60
+case_loads_in_old_libcs() # timeout=240
 {
     for compiler in gcc clang; do
         plugin $compiler -O2

@@ -71,17 +71,17 @@ needs_readme() {
     [ -f "$source/README.md" ] || skip 'there is no README.md yet'
 }
 
-case_documents_are_there() # timeout=60
+case_documents_are_there() # timeout=240
 {
     check_documents "$source"
 }
 
-case_links_lead_somewhere() # timeout=60
+case_links_lead_somewhere() # timeout=240
 {
     check_links "$source"
 }
 
-case_ci_runs_the_test_command() # timeout=60
+case_ci_runs_the_test_command() # timeout=240
 {
     needs_readme
     check_ci "$source"
@@ -92,7 +92,7 @@ first_example() {
 }
 
 # As it stands: nothing is added, and it says something when it is unloaded or at exit.
-case_readme_example() # timeout=60
+case_readme_example() # timeout=240
 {
     needs_readme
     first_example "$source/README.md" >"$work/example.c"
@@ -119,7 +119,7 @@ readme() {
     printf '%s\n' '# A title, and more' "$@" >"$work/project/README.md"
 }
 
-case_violations_are_caught() # timeout=60
+case_violations_are_caught() # timeout=240
 {
     readme '[there](README.md) [up](#a-title-and-more) [far](https://example.org/x)' '```' \
         '$ make check   # all' '```' '`[no](link)`'

@@ -55,7 +55,7 @@ both_at_exit() {
     same exit "$(cat said)" "$(cat expected)"
 }
 
-case_two_plugins() # timeout=60
+case_two_plugins() # timeout=240
 {
     prepare
     plugin one
@@ -64,7 +64,7 @@ case_two_plugins() # timeout=60
     both_at_exit
 }
 
-case_two_plugins_with_clang_and_lto() # timeout=60
+case_two_plugins_with_clang_and_lto() # timeout=240
 {
     prepare
     compiler=clang
@@ -76,7 +76,7 @@ case_two_plugins_with_clang_and_lto() # timeout=60
 }
 
 # A program that embeds one version, and exports all it can, opens a plugin with the other.
-case_program_and_plugin() # timeout=60
+case_program_and_plugin() # timeout=240
 {
     prepare
     plugin two
@@ -90,7 +90,7 @@ case_program_and_plugin() # timeout=60
 }
 
 # The control: where libfini's names are not hidden, the two do meet, and it shows.
-case_without_hiding_they_meet() # timeout=60
+case_without_hiding_they_meet() # timeout=240
 {
     prepare
     for folder in one two; do

@@ -791,10 +791,10 @@ case_apache() # timeout=100
 # Told to begin anew, it loads the new module before it unloads the old one: the same.
 case_nginx() # timeout=100
 {
-    server=$(command -v nginx || echo /usr/sbin/nginx)
-    module=$(ls /usr/lib/nginx/modules/*.so 2>/dev/null | head -n 1)
-    [ -x "$server" ] && [ "$module" ] ||
-        skip 'no nginx, or no module; its package starts a server, so it is not installed'
+    server=$build/nginx/usr/sbin/nginx
+    module=$build/nginx/usr/lib/nginx/modules/ngx_http_echo_module.so
+    [ -x "$server" ] && [ -f "$module" ] ||
+        skip "no nginx: $(cat "$build/nginx/why-not" 2>/dev/null || echo "tools/unpack-nginx.sh")"
     {
         printf '%s;\n' "load_module $module" "pid $work/pid" "error_log $work/log notice" \
             'daemon off' 'worker_processes 1'

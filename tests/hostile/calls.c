@@ -15,10 +15,12 @@
 #include "life.h"
 #include "refuse.h"
 
-/* brk: where malloc is asked at exit it may ask in turn. */
+/* brk: where malloc is asked at exit it may ask in turn. futex: any lock of libc's may need it; the
+ * walk asks by it whether the next page of a stack can be read, where a frame of the host's crosses
+ * into it: once in some twenty processes, by where the kernel has put the stack. */
 static const struct refusal needed[] = {
     {SYS_munmap, 0, ANY, 0}, {SYS_exit_group, 0, ANY, 0}, {SYS_brk, 0, ANY, 0},
-    {REFUSE_END, 0, ANY, 0}};
+    {SYS_futex, 0, ANY, 0}, {REFUSE_END, 0, ANY, 0}};
 
 static int error;
 static void (*end)(void);

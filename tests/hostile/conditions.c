@@ -149,11 +149,12 @@ static void everything(void)
 }
 
 const struct matrix_condition matrix_conditions[] = {
-    {"audit", audit_plain, NULL, CONDITION_LOADER},
-    {"audit-binds", audit_binds, NULL, CONDITION_LOADER | CONDITION_NO_SCAN},
+    {"audit", audit_plain, NULL, CONDITION_LOADER | CONDITION_AUDITED},
+    {"audit-binds", audit_binds, NULL, CONDITION_LOADER | CONDITION_AUDITED | CONDITION_NO_SCAN},
     {"audit-calls", audit_calls, NULL,
-     CONDITION_LOADER | CONDITION_NO_VFORK | CONDITION_NO_SCAN},
-    {"audit-fini", audit_fini, NULL, CONDITION_LOADER},
+     CONDITION_LOADER | CONDITION_AUDITED | CONDITION_RETURNS | CONDITION_NO_VFORK |
+         CONDITION_NO_SCAN},
+    {"audit-fini", audit_fini, NULL, CONDITION_LOADER | CONDITION_AUDITED},
     {"bind-now", bind_now, NULL, CONDITION_LOADER},
     {"preload-bump", NULL, "allocator-bump.so", CONDITION_LOADER},
     {"preload-strict", NULL, "allocator-strict.so", CONDITION_LOADER},
@@ -164,10 +165,12 @@ const struct matrix_condition matrix_conditions[] = {
     {"small-calls-enosys", small_calls_enosys, NULL, CONDITION_NO_RAISE},
     {"odd-mask-einval", odd_mask_einval, NULL, 0},
     {"odd-calls-kill", odd_calls_kill, NULL, 0},
-    {"no-pages", no_pages, "impose.so", CONDITION_LOADER | CONDITION_NO_VFORK},
+    {"no-pages", no_pages, "impose.so",
+     CONDITION_LOADER | CONDITION_NO_PAGES | CONDITION_NO_VFORK},
     {"no-keys", no_keys, "impose.so", CONDITION_LOADER},
     {"trace-to-nothing", trace_to_nothing, NULL, 0},
     {"trace-to-full", trace_to_full, NULL, 0},
-    {"everything", everything, "impose.so", CONDITION_LOADER | CONDITION_NO_SCAN},
+    {"everything", everything, "impose.so",
+     CONDITION_LOADER | CONDITION_AUDITED | CONDITION_NO_SCAN},
     {NULL, NULL, NULL, 0},
 };

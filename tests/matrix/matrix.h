@@ -10,10 +10,13 @@
 /* Which pairs a condition leaves out. What is expected of the others is the same as without it. */
 enum {
     CONDITION_LOADER = 1,    /* of the loader: without effect in a static program */
+    CONDITION_AUDITED = 2,   /* an audit library looks on */
     CONDITION_NO_RAISE = 4,  /* what raise() needs is refused */
     CONDITION_NO_VFORK = 8,  /* nothing comes of the child of a vfork */
     CONDITION_NO_SCAN = 16,  /* without unwind tables the stack cannot be looked through: open */
-    CONDITION_OPEN = 32      /* all of it is open */
+    CONDITION_OPEN = 32,     /* all of it is open */
+    CONDITION_RETURNS = 64,  /* ld.so stands between what one library calls and the other's return */
+    CONDITION_NO_PAGES = 128 /* nothing is mapped any more */
 };
 
 /* Something that the host is under. Every pair is run under each. */

@@ -43,23 +43,23 @@ rejected() {
     grep -qF -e "$message" "$work/pan.out" || fail "not for '$message': $(cat "$work/pan.out")"
 }
 
-case_gate() # timeout=120 slow=1
+case_gate() # timeout=240 slow=1
 {
     holds gate
 }
 
-case_gate_with_two_closers() # timeout=120 slow=1
+case_gate_with_two_closers() # timeout=240 slow=1
 {
     holds gate -DCLOSERS=2 -DROUNDS=1
 }
 
-case_gate_without_light_fences() # timeout=120 slow=1
+case_gate_without_light_fences() # timeout=240 slow=1
 {
     holds gate -DSTRONG
     holds gate -DSTRONG -DCLOSERS=2 -DROUNDS=1
 }
 
-case_gate_mistakes() # timeout=120 slow=1
+case_gate_mistakes() # timeout=240 slow=1
 {
     rejected 'assertion violated' gate -DPLAIN_FENCE
     rejected 'assertion violated' gate -DNO_SECOND_LOOK
@@ -71,14 +71,14 @@ case_gate_mistakes() # timeout=120 slow=1
     rejected 'invalid end state' gate -DSILENT_OPENER
 }
 
-case_slots() # timeout=60
+case_slots() # timeout=240
 {
     holds slots
     rejected 'assertion violated' slots -DTAKE_OVER
     rejected 'assertion violated' slots -DTAKE_FREE
 }
 
-case_fork() # timeout=60
+case_fork() # timeout=240
 {
     holds fork
     rejected 'assertion violated' fork -DNO_PROCESS_IN_SLOT
@@ -86,7 +86,7 @@ case_fork() # timeout=60
     rejected 'invalid end state' fork -DNOTHING_IS_FORGOTTEN
 }
 
-case_values() # timeout=60
+case_values() # timeout=240
 {
     holds values
     for mistake in CLAIM_IN_TWO_STEPS SAME_RECORD NOTHING_BEFORE NO_LOOK_AT_RUNNING KEY_STAYS \
@@ -95,7 +95,7 @@ case_values() # timeout=60
     done
 }
 
-case_set() # timeout=60
+case_set() # timeout=240
 {
     holds set
     rejected 'assertion violated' set -DLOOK_AFTERWARDS

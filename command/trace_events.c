@@ -64,11 +64,13 @@ static void put_span(FILE *file, struct model *model, const struct note *note, c
 {
     json_object *object = event(model, phase, images_short(&model->images.list[image]), note->time,
                                 note->thread);
-    json_object *more = json_object_new_object();
+    json_object *more = json_object_new_object(), *id = json_object_new_object();
     char number[24];
-    snprintf(number, sizeof number, "%d", image);
+    snprintf(number, sizeof number, "0x%x", (unsigned)image);
     trace_json_add(object, "cat", "image");
-    trace_json_add(object, "id", number);
+    /* Of the process: what has an id of the whole trace Perfetto shows outside all processes. */
+    trace_json_add(id, "local", number);
+    json_object_object_add(object, "id2", id);
     if (note->kind == NOTE_LOAD) {
         trace_json_add(more, "path", model->images.list[image].path);
         add_unless_empty(more, "loaded by", note->text);

@@ -626,7 +626,7 @@ times = [x["ts"] for x in e if x["ph"] != "M"]
 assert times == sorted(times) and all(round(x, 3) == x for x in times), times
 open_, ended, names = {}, set(), {}
 for x in e:
-    key = x["tid"] if x["ph"] in "BE" else x.get("id")
+    key = x["id2"]["local"] if x["ph"] in "be" else x["tid"]
     if x["ph"] == "M" and x["name"] == "thread_name":
         names[x["tid"]] = x["args"]["name"]
     if x["ph"] in "Bb":

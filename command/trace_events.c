@@ -189,7 +189,7 @@ static void show_event(FILE *file, struct model *model, const struct note *note)
     }
 }
 
-/* As a list, and not as an object that has it: viewers take a list that does not end, as it is while
+/* As a list, and not as an object that has it: viewers take a list without its end, as it is while
  * the program runs, or when the tracer was killed. */
 static void begin_events(FILE *file, struct model *model, char **command)
 {

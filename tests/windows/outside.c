@@ -674,9 +674,7 @@ const struct scenario scenarios[] = {
      .expect = "hold 0\nagain 0\nstays\ninside 0\ngoes\n"},
     {.name = "kept", .run = kept,
      .expect = "generation 1\nkeep 0\ngone\ngeneration 2\nrecall 5\ngeneration 3\nrecall 5\n"},
-    /* Takes 4 seconds, and more than 20 have been seen on a busy machine. */
-    {.name = "reloads_leave_nothing", .run = reloads_leave_nothing, .lines = 3 * 40 + 2,
-     .patience = 100000},
+    {.name = "reloads_leave_nothing", .run = reloads_leave_nothing, .lines = 3 * 40 + 2},
     {.name = "exit_meets_unload", .run = exit_meets_unload,
      .expect = "slow\nadded: unload\n" HOOKS_UNLOAD OWN("unload")},
     {.name = "not_kept_for_others", .run = not_kept_for_others,

@@ -168,33 +168,33 @@ from_archive() {
     same exports "$(cat "$work/exported")" plugin_do
 }
 
-case_x86_64() # timeout=240 slow=1
+case_x86_64() # timeout=600 slow=1
 {
     by_gcc x86_64
 }
 
-case_x86_64_clang() # timeout=240 slow=1
+case_x86_64_clang() # timeout=600 slow=1
 {
     by_clang x86_64
 }
 
-case_x86_64_optimized() # timeout=240 slow=1
+case_x86_64_optimized() # timeout=600 slow=1
 {
     optimized x86_64
 }
 
-case_x86_64_old() # timeout=240 slow=1
+case_x86_64_old() # timeout=600 slow=1
 {
     for_old x86_64
 }
 
-case_x86_64_archive() # timeout=240 slow=1
+case_x86_64_archive() # timeout=600 slow=1
 {
     from_archive x86_64
 }
 
 # As C++, with an object whose destructor says when it runs.
-case_x86_64_cxx() # timeout=240 slow=1
+case_x86_64_cxx() # timeout=600 slow=1
 {
     use_gcc x86_64
     need x86_64-w64-mingw32-g++ g++-mingw-w64-x86-64
@@ -209,27 +209,27 @@ case_x86_64_cxx() # timeout=240 slow=1
 }
 
 # Those for x86 are compiled in any case.
-case_i686() # timeout=240 slow=1
+case_i686() # timeout=600 slow=1
 {
     by_gcc i686
 }
 
-case_i686_clang() # timeout=240 slow=1
+case_i686_clang() # timeout=600 slow=1
 {
     by_clang i686
 }
 
-case_i686_optimized() # timeout=240 slow=1
+case_i686_optimized() # timeout=600 slow=1
 {
     optimized i686
 }
 
-case_i686_old() # timeout=240 slow=1
+case_i686_old() # timeout=600 slow=1
 {
     for_old i686
 }
 
-case_i686_archive() # timeout=240 slow=1
+case_i686_archive() # timeout=600 slow=1
 {
     from_archive i686
 }
@@ -279,7 +279,7 @@ case_reads_as_msvc() # timeout=120
 }
 
 # Could ntdll not tell, every finalizer would be told exit, in doubt: the scenarios would see it.
-case_judges() # timeout=240 slow=1
+case_judges() # timeout=600 slow=1
 {
     use_gcc x86_64
     sed 's/"RtlDllShutdownInProgress"/"no such function"/' "$embed/fini.c" >"$work/fini.c"

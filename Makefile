@@ -8,7 +8,7 @@ PREFIX = /usr/local
 # Where check-everywhere keeps its roots, of which releases of Debian, and what it runs in them.
 ROOTS = $(BUILD)/roots
 RELEASES = bullseye trixie sid
-TARGETS = check hostile-all
+TARGETS = check
 
 .PHONY: all demo check check-everywhere bench amalgamation install clean tools
 

@@ -12,6 +12,7 @@
 
 #include <stdatomic.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 /* In the environment of the program, until the agent has read it. */
 #define AGENT_TRACE "FINI_AGENT_TRACE"  /* where the ring is: /proc/PID/fd/N */
@@ -21,10 +22,11 @@
 /* What the words of an event are. caller: the address that the call returns to. */
 enum agent_type {
     AGENT_HELLO = 1,    /* the program's own link map */
-    AGENT_LOAD,         /* link map, begin, end, flags; text: path, name, needed names */
+    AGENT_LOAD,         /* link map, begin, end, flags, inode, agent_changed; text: path, name,
+                           needed names */
     AGENT_CLOSE,        /* link map: its finalizers have run. Answered */
     AGENT_ACTIVITY,     /* exit() comes to the loader's finalizers. Answered */
-    AGENT_DLOPEN,       /* mode, caller; text: name */
+    AGENT_DLOPEN,       /* mode, caller, in another namespace; text: name */
     AGENT_DLCLOSE,      /* link map, caller */
     AGENT_DLCLOSED,     /* link map */
     AGENT_KEY,          /* number, destructor, caller */
@@ -39,8 +41,15 @@ enum agent_type {
     AGENT_CALLBACK,     /* what it hangs on, function, caller; text: of what kind */
     AGENT_CALLBACK_GONE,/* what it hangs on; text: of what kind */
     AGENT_EXIT,         /* caller, or 0 when main has returned. Answered */
-    AGENT_CRASH         /* signal, code, address of the fault. Answered */
+    AGENT_CRASH,        /* signal, code, address of the fault, process that sent it. Answered */
+    AGENT_LEAVES        /* an exec of what cannot be traced; text: path, why */
 };
+
+/* When a file was changed last, to tell it from another one in its place. */
+static inline uint64_t agent_changed(const struct stat *file)
+{
+    return (uint64_t)file->st_mtim.tv_sec * 1000000000 + (uint64_t)file->st_mtim.tv_nsec;
+}
 
 /* Flags of AGENT_LOAD. */
 enum { AGENT_STARTUP = 1, AGENT_NODELETE = 2, AGENT_FINALIZERS = 4, AGENT_OTHER_NAMESPACE = 8 };

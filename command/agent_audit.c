@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent_calls.h"
@@ -93,8 +94,9 @@ static void clean_environment(void)
 
 EXPORTED unsigned la_version(unsigned version)
 {
+    const char *pattern = getenv(AGENT_KEEP);
     ring_path = getenv(AGENT_TRACE);
-    keep = getenv(AGENT_KEEP);
+    keep = pattern ? strdup(pattern) : NULL; /* a program may write its title over that place */
     leaks = agent_leak_open();
     if (ring_path) {
         open_ring(ring_path);
@@ -161,16 +163,22 @@ EXPORTED unsigned la_objopen(struct link_map *map, Lmid_t space, uintptr_t *cook
 {
     uintptr_t begin = 0, end = 0;
     *cookie = (uintptr_t)map;
-    if (!program) {
+    if (!program && space == LM_ID_BASE) {
         program = map;
         AGENT_SAY(AGENT_HELLO, (uintptr_t)map);
     }
+    /* Other audit libraries come before the program. */
+    if (!program)
+        return 0;
     agent_keep_range(map, map == program, &begin, &end);
     agent_leak_loaded(leaks, map);
     if (!agent_ring)
         return 0;
     describe(map);
-    uint64_t words[AGENT_WORDS] = {(uintptr_t)map, begin, end, flags_of(map, space)};
+    struct stat file = {.st_ino = 0};
+    int known = stat(map == program ? "/proc/self/exe" : map->l_name, &file);
+    uint64_t words[AGENT_WORDS] = {(uintptr_t)map, begin, end, flags_of(map, space), file.st_ino,
+                                   known == 0 ? agent_changed(&file) : 0};
     agent_say(AGENT_LOAD, words, text, text_length);
     return 0;
 }

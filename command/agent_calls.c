@@ -122,21 +122,29 @@ EXPORTED int pthread_key_delete(pthread_key_t key)
     return NEXT(pthread_key_delete)(key);
 }
 
-static __attribute__((noinline)) void tell_dlopen(const char *name, int mode, uintptr_t caller)
+static __attribute__((noinline)) void tell_dlopen(const char *name, int mode, uintptr_t caller,
+                                                  Lmid_t space)
 {
-    uint64_t words[AGENT_WORDS] = {(uint64_t)mode, caller};
+    uint64_t words[AGENT_WORDS] = {(uint64_t)mode, caller, space != LM_ID_BASE};
     size_t length = name ? strnlen(name, 4096) : 0;
     if (connected)
         agent_say(AGENT_DLOPEN, words, name, length);
 }
 
-/* The loader looks at who calls it, for $ORIGIN and the namespace. So this one jumps: a last call
+/* The loader looks at who calls it, for $ORIGIN and the namespace. So these jump: a last call
  * leaves the program's return address where it is. */
-__attribute__((optimize("O2", "omit-frame-pointer")))
-EXPORTED void *dlopen(const char *name, int mode)
+#define JUMPS __attribute__((optimize("O2", "omit-frame-pointer")))
+
+JUMPS EXPORTED void *dlopen(const char *name, int mode)
 {
-    tell_dlopen(name, mode, CALLER);
+    tell_dlopen(name, mode, CALLER, LM_ID_BASE);
     return NEXT(dlopen)(name, mode);
+}
+
+JUMPS EXPORTED void *dlmopen(Lmid_t space, const char *name, int mode)
+{
+    tell_dlopen(name, mode, CALLER, space);
+    return NEXT(dlmopen)(space, name, mode);
 }
 
 EXPORTED int dlclose(void *handle)
@@ -147,39 +155,34 @@ EXPORTED int dlclose(void *handle)
     return error;
 }
 
-/* Set aside while the program has the handler of its own that it asked for. */
 static void tell_signal(int number, sighandler_t handler, uintptr_t caller)
 {
     bool plain = handler == SIG_DFL || handler == SIG_IGN;
     TELL(AGENT_SIGNAL, (uint64_t)number, plain ? 0 : (uintptr_t)handler, caller);
     if (connected && handler == SIG_DFL)
         agent_crash_watch(number);
-    else
-        agent_crash_forget(number);
 }
 
 /* Of the agent's own handler the program sees nothing. */
 EXPORTED int sigaction(int number, const struct sigaction *action, struct sigaction *ret)
 {
     sighandler_t handler = action ? action->sa_handler : SIG_DFL;
-    bool watched = agent_crash_watches(number);
     int error = NEXT(sigaction)(number, action, ret);
-    if (error == 0 && watched && ret)
+    if (error == 0 && ret && agent_crash_is_own(ret->sa_handler))
         memset(ret, 0, sizeof *ret);
     if (error == 0 && action)
         tell_signal(number, handler, CALLER);
     return error;
 }
 
+/* sigset(number, SIG_HOLD) sets none. */
 static sighandler_t set_signal(agent_signal_fn *set, int number, sighandler_t handler,
                                uintptr_t caller)
 {
-    bool watched = agent_crash_watches(number);
     sighandler_t old = set(number, handler);
-    if (old == SIG_ERR)
-        return old;
-    tell_signal(number, handler, caller);
-    return watched ? SIG_DFL : old;
+    if (old != SIG_ERR && handler != SIG_HOLD)
+        tell_signal(number, handler, caller);
+    return agent_crash_is_own(old) ? SIG_DFL : old;
 }
 
 EXPORTED sighandler_t signal(int number, sighandler_t handler)
@@ -192,8 +195,13 @@ EXPORTED sighandler_t __sysv_signal(int number, sighandler_t handler)
     return set_signal(NEXT(__sysv_signal), number, handler, CALLER);
 }
 
+EXPORTED sighandler_t sigset(int number, sighandler_t handler)
+{
+    return set_signal(NEXT(sigset), number, handler, CALLER);
+}
+
 struct first_call {
-    void *(*function)(void *);
+    uintptr_t function;
     void *argument;
     uintptr_t caller;
 };
@@ -205,24 +213,55 @@ static void thread_ends(void *nothing)
 }
 
 /* libc runs thread_local destructors newest first: this one is the last. */
-static void *thread_begins(void *argument)
+static struct first_call begin_thread(void *argument)
 {
     struct first_call call = *(struct first_call *)argument;
     free(argument);
-    TELL(AGENT_THREAD, (uintptr_t)call.function, call.caller);
+    TELL(AGENT_THREAD, call.function, call.caller);
     NEXT(__cxa_thread_atexit_impl)(thread_ends, NULL, &own_place);
-    return call.function(call.argument);
+    return call;
+}
+
+static void *thread_begins(void *argument)
+{
+    struct first_call call = begin_thread(argument);
+    return ((void *(*)(void *))call.function)(call.argument);
+}
+
+static int thrd_begins(void *argument)
+{
+    struct first_call call = begin_thread(argument);
+    return ((thrd_start_t)call.function)(call.argument);
+}
+
+/* NULL: the thread is not told of. */
+static struct first_call *first_call(uintptr_t function, void *argument, uintptr_t caller)
+{
+    struct first_call *call = connected && agent_listens() ? malloc(sizeof *call) : NULL;
+    if (call)
+        *call = (struct first_call){function, argument, caller};
+    return call;
 }
 
 EXPORTED int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                             void *(*function)(void *), void *argument)
 {
-    struct first_call *call = connected && agent_listens() ? malloc(sizeof *call) : NULL;
+    struct first_call *call = first_call((uintptr_t)function, argument, CALLER);
     if (!call)
         return NEXT(pthread_create)(thread, attributes, function, argument);
-    *call = (struct first_call){function, argument, CALLER};
     int error = NEXT(pthread_create)(thread, attributes, thread_begins, call);
     if (error)
+        free(call);
+    return error;
+}
+
+EXPORTED int thrd_create(thrd_t *thread, thrd_start_t function, void *argument)
+{
+    struct first_call *call = first_call((uintptr_t)function, argument, CALLER);
+    if (!call)
+        return NEXT(thrd_create)(thread, function, argument);
+    int error = NEXT(thrd_create)(thread, thrd_begins, call);
+    if (error != thrd_success)
         free(call);
     return error;
 }
@@ -290,6 +329,7 @@ EXPORTED __attribute__((noreturn)) void exit(int status)
 {
     if (connected)
         AGENT_ASK(AGENT_EXIT, CALLER);
+    agent_leak_main_begins();
     NEXT(exit)(status);
     __builtin_unreachable();
 }

@@ -5,11 +5,14 @@
 #ifndef COMMAND_AGENT_CALLS_H
 #define COMMAND_AGENT_CALLS_H
 
+#include <dlfcn.h>
 #include <printf.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <threads.h>
 #include <time.h>
 
 #include "agent.h"
@@ -31,6 +34,7 @@ typedef void agent_connect_fn(struct agent_ring *ring, const char *ring_path,
     X(__cxa_thread_atexit_impl, int, (void (*)(void *), void *, void *))                          \
     X(__register_atfork, int, (void (*)(void), void (*)(void), void (*)(void), void *))           \
     X(dlclose, int, (void *))                                                                     \
+    X(dlmopen, void *, (Lmid_t, const char *, int))                                               \
     X(dlopen, void *, (const char *, int))                                                        \
     X(execve, int, (const char *, char *const *, char *const *))                                  \
     X(execvpe, int, (const char *, char *const *, char *const *))                                 \
@@ -46,6 +50,8 @@ typedef void agent_connect_fn(struct agent_ring *ring, const char *ring_path,
     X(register_printf_specifier, int, (int, printf_function *, printf_arginfo_size_function *))   \
     X(sigaction, int, (int, const struct sigaction *, struct sigaction *))                        \
     X(signal, sighandler_t, (int, sighandler_t))                                                  \
+    X(sigset, sighandler_t, (int, sighandler_t))                                                  \
+    X(thrd_create, int, (thrd_t *, thrd_start_t, void *))                                         \
     X(timer_create, int, (clockid_t, struct sigevent *, timer_t *))                               \
     X(timer_delete, int, (timer_t))
 
@@ -69,10 +75,9 @@ void agent_exec_start(const char *ring_path);
 
 /* Once connected: what kills the program is told first. */
 void agent_crash_start(void);
-/* Whether the agent has a handler there, of which the program does not know. */
-int agent_crash_watches(int number);
+/* Whether that is the agent's handler, of which the program does not know. */
+bool agent_crash_is_own(sighandler_t handler);
 /* The program wants what the system does: the agent's handler comes back. */
 void agent_crash_watch(int number);
-void agent_crash_forget(int number);
 
 #endif

@@ -16,21 +16,6 @@
 
 static const int deadly[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
 enum { DEADLY_COUNT = sizeof deadly / sizeof *deadly };
-static _Atomic int watched[DEADLY_COUNT];
-
-static int place_of(int number)
-{
-    for (int i = 0; i < DEADLY_COUNT; i++)
-        if (deadly[i] == number)
-            return i;
-    return -1;
-}
-
-int agent_crash_watches(int number)
-{
-    int place = place_of(number);
-    return place >= 0 && atomic_load(&watched[place]);
-}
 
 static void die_of(int number, siginfo_t *info)
 {
@@ -44,24 +29,23 @@ static void die_of(int number, siginfo_t *info)
 static void crashed(int number, siginfo_t *info, void *context)
 {
     (void)context;
+    bool sent = info->si_code <= 0;
     AGENT_ASK(AGENT_CRASH, (uint64_t)number, (uint64_t)info->si_code,
-              info->si_code > 0 ? (uintptr_t)info->si_addr : 0);
+              sent ? 0 : (uintptr_t)info->si_addr, sent ? (uint64_t)info->si_pid : 0);
     die_of(number, info);
+}
+
+bool agent_crash_is_own(sighandler_t handler)
+{
+    return handler == (sighandler_t)(uintptr_t)crashed;
 }
 
 void agent_crash_watch(int number)
 {
     struct sigaction own = {.sa_sigaction = crashed, .sa_flags = SA_SIGINFO | SA_ONSTACK};
-    int place = place_of(number);
-    if (place >= 0 && NEXT(sigaction)(number, &own, NULL) == 0)
-        atomic_store(&watched[place], 1);
-}
-
-void agent_crash_forget(int number)
-{
-    int place = place_of(number);
-    if (place >= 0)
-        atomic_store(&watched[place], 0);
+    for (int i = 0; i < DEADLY_COUNT; i++)
+        if (deadly[i] == number)
+            NEXT(sigaction)(number, &own, NULL);
 }
 
 void agent_crash_start(void)

@@ -3,11 +3,12 @@
  * agent_exec.c - the traced program becomes another one, and the agent goes along.
  *
  * Programs are often started by scripts, which end in an exec. Decides: the process that is traced
- * stays so; what its children run does not. Allocates nothing but stack: exec may be called from a
- * signal handler.
+ * stays so; what its children run does not, and what cannot be traced has the environment that it
+ * would have. Allocates nothing but stack: exec may be called from a signal handler.
  */
 #include <alloca.h>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 
 #include "agent_calls.h"
 #include "agent_ring.h"
+#include "refusal.h"
 
 enum { PATH_SIZE = 4096 };
 
@@ -87,9 +89,31 @@ static void put_all(char **ret, char *const *list, char *audit, char *preload)
     *ret = NULL;
 }
 
-static bool goes_along(void)
+static bool may_go_along(void)
 {
-    return own_path[0] && agent_ring && agent_listens();
+    return own_path[0] && agent_listens();
+}
+
+/* Another user, or another root, may not open what the agent needs. */
+static bool is_in_reach(void)
+{
+    return faccessat(AT_FDCWD, own_path, R_OK, AT_EACCESS) == 0 &&
+           faccessat(AT_FDCWD, trace + sizeof AGENT_TRACE, R_OK | W_OK, AT_EACCESS) == 0;
+}
+
+static bool goes_along(const char *program, const char *refusal)
+{
+    char text[PATH_SIZE + 200];
+    if (!refusal && !is_in_reach())
+        refusal = "the agent is out of its reach";
+    if (!refusal)
+        return true;
+    size_t length = strnlen(program, PATH_SIZE - 1);
+    memcpy(text, program, length);
+    text[length] = '\0';
+    stpcpy(text + length + 1, refusal);
+    agent_say(AGENT_LEAVES, (uint64_t[AGENT_WORDS]){0}, text, length + 1 + strlen(refusal));
+    return false;
 }
 
 /* The environment of the new program, with the agent in it. A macro, for it is on the caller's
@@ -107,7 +131,7 @@ static bool goes_along(void)
 EXPORTED int execve(const char *path, char *const *arguments, char *const *environment)
 {
     char **along;
-    if (!goes_along())
+    if (!may_go_along() || !goes_along(path, refusal_at(path)))
         return NEXT(execve)(path, arguments, environment);
     ALONG(environment, along);
     return NEXT(execve)(path, arguments, along);
@@ -116,7 +140,7 @@ EXPORTED int execve(const char *path, char *const *arguments, char *const *envir
 EXPORTED int execvpe(const char *file, char *const *arguments, char *const *environment)
 {
     char **along;
-    if (!goes_along())
+    if (!may_go_along() || !goes_along(file, refusal_found(file)))
         return NEXT(execvpe)(file, arguments, environment);
     ALONG(environment, along);
     return NEXT(execvpe)(file, arguments, along);
@@ -125,7 +149,7 @@ EXPORTED int execvpe(const char *file, char *const *arguments, char *const *envi
 EXPORTED int fexecve(int fd, char *const *arguments, char *const *environment)
 {
     char **along;
-    if (!goes_along())
+    if (!may_go_along() || !goes_along("a descriptor", refusal_of(fd)))
         return NEXT(fexecve)(fd, arguments, environment);
     ALONG(environment, along);
     return NEXT(fexecve)(fd, arguments, along);

@@ -94,10 +94,9 @@ static uintptr_t *find_end(struct link_map *map, uintptr_t begin, uintptr_t end)
     return found;
 }
 
-static void complain(const char *name)
+void agent_complain(const char *what, const char *name)
 {
-    static const char text[] = "fini: this loader lets nothing be kept: ";
-    if (write(2, text, sizeof text - 1) >= 0 && write(2, name, strlen(name)) >= 0)
+    if (write(2, what, strlen(what)) >= 0 && write(2, name, strlen(name)) >= 0)
         (void)!write(2, "\n", 1);
 }
 
@@ -109,5 +108,5 @@ void agent_keep(struct link_map *map)
     if (place)
         *place = begin;
     else
-        complain(map->l_name);
+        agent_complain("fini: this loader lets nothing be kept: ", map->l_name);
 }

@@ -19,6 +19,9 @@ void agent_keep_relro(const struct link_map *map, uintptr_t *begin, uintptr_t *e
 /* Its memory is not given back when the loader lets it go. From la_objclose only. */
 void agent_keep(struct link_map *map);
 
+/* On standard error: nothing is silently not done. */
+void agent_complain(const char *what, const char *name);
+
 /* A pattern of the shell for the path or for what is behind the last slash. */
 bool agent_matches(const char *pattern, const char *path);
 

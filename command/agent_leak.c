@@ -5,8 +5,10 @@
  * Decides: exit handlers of a chosen image are registered by way of a function that calls them only
  * from __cxa_finalize, which is an unload. For .fini_array and DT_FINI the loader reads the
  * image's dynamic section (glibc elf/dl-fini.c, dl-call_fini.c); the last exit handler before its
- * own, which is registered when main begins, has changed it by then. Inside a dlclose it is as it
- * was: who is really unloaded during exit is finalized.
+ * own, which is registered when main begins, has changed it by then. Inside a dlclose of the
+ * exiting thread it is as it was: who is really unloaded during exit is finalized. A dlclose of
+ * another thread is waited for before, as the loader itself waits in exit(), and not done
+ * afterwards: the exiting thread would run what that needs.
  *
  * No lock of the loader is taken: at exit its owner may be a thread that never runs again.
  */
@@ -17,12 +19,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent_calls.h"
 #include "agent_keep.h"
 
-enum { IMAGES_MOST = 2048 };
+enum { IMAGES_MOST = 2048, NAPS_MOST = 1000 };
 
 /* What an image's dynamic section said, and where. */
 struct leak {
@@ -38,7 +41,8 @@ struct agent_leaks {
     /* Guards the list and the images' dynamic sections, for moments. Holds the number of the
      * process, because a forked child may find it locked by a thread that it has not. */
     _Atomic int lock;
-    bool silent;
+    atomic_bool exits, silent;
+    _Atomic int closing, closing_in;    /* calls of dlclose, of that process */
     size_t count;
     struct leak list[IMAGES_MOST];
 };
@@ -50,6 +54,7 @@ struct registered {
 
 static struct agent_leaks own, *leaks;
 static __thread int finalizing, unloading;
+static __thread bool exiting;           /* it runs the last exit handler, or has done so */
 
 static void lock(struct agent_leaks *all)
 {
@@ -65,9 +70,11 @@ static void unlock(struct agent_leaks *all)
     atomic_store(&all->lock, 0);
 }
 
+/* A copy: a program may write its title over its environment. */
 struct agent_leaks *agent_leak_open(void)
 {
-    own.pattern = getenv(AGENT_LEAK);
+    const char *pattern = getenv(AGENT_LEAK);
+    own.pattern = pattern ? strdup(pattern) : NULL;
     return own.pattern ? &own : NULL;
 }
 
@@ -112,9 +119,13 @@ void agent_leak_loaded(struct agent_leaks *all, const struct link_map *map)
     if (!all || !is_chosen(all, map->l_name))
         return;
     lock(all);
-    if (all->count < IMAGES_MOST)
+    bool fits = all->count < IMAGES_MOST;
+    if (fits)
         describe(map, &all->list[all->count++]);
     unlock(all);
+    if (!fits)
+        agent_complain("fini: too many libraries, one that will be finalized at exit: ",
+                       map->l_name);
 }
 
 void agent_leak_unloads(struct agent_leaks *all, const struct link_map *map)
@@ -208,21 +219,44 @@ static void set(const struct leak *image, bool silent)
 static void silence(bool silent)
 {
     lock(leaks);
-    leaks->silent = silent;
+    atomic_store(&leaks->silent, silent);
     for (size_t i = 0; i < leaks->count; i++)
         set(&leaks->list[i], silent);
     unlock(leaks);
 }
 
+/* Of a forked child's parent it has none. */
+static void count_closing(int more)
+{
+    int own_number = getpid();
+    if (atomic_exchange(&leaks->closing_in, own_number) != own_number)
+        atomic_store(&leaks->closing, 0);
+    atomic_fetch_add(&leaks->closing, more);
+}
+
+/* Not for ever: who has called exit() from a constructor has the lock that they wait for. */
+static void wait_for_closing(void)
+{
+    static const struct timespec nap = {0, 1000000};
+    for (int naps = 0; naps < NAPS_MOST && atomic_load(&leaks->closing) > 0; naps++)
+        nanosleep(&nap, NULL);
+}
+
+/* Who calls exit() from within a dlclose does not come back there, and lets no other begin. */
 static void last_handler(void *nothing_to_know)
 {
     (void)nothing_to_know;
+    atomic_store(&leaks->exits, true);
+    exiting = true;
+    if (unloading == 0)
+        wait_for_closing();
+    finalizing = unloading = 0;
     silence(true);
 }
 
-int agent_leak_dlclose(void *handle)
+static int close_at_exit(void *handle)
 {
-    bool silent = leaks && leaks->silent && unloading == 0;
+    bool silent = atomic_load(&leaks->silent) && unloading == 0;
     if (silent)
         silence(false);
     unloading += silent;
@@ -233,8 +267,25 @@ int agent_leak_dlclose(void *handle)
     return error;
 }
 
+int agent_leak_dlclose(void *handle)
+{
+    int error = 0;
+    if (!leaks)
+        return NEXT(dlclose)(handle);
+    if (exiting)
+        return close_at_exit(handle);
+    count_closing(1);
+    unloading++;
+    if (!atomic_load(&leaks->exits))
+        error = NEXT(dlclose)(handle);
+    unloading--;
+    count_closing(-1);
+    return error;
+}
+
 void agent_leak_main_begins(void)
 {
-    if (leaks)
+    static atomic_bool registered;
+    if (leaks && !atomic_exchange(&registered, true))
         NEXT(__cxa_atexit)(last_handler, NULL, NULL);
 }

@@ -20,6 +20,7 @@ void agent_leak_unloads(struct agent_leaks *leaks, const struct link_map *map);
 
 /* In the preloaded copy, before any constructor. */
 void agent_leak_start(struct agent_leaks *leaks);
+/* Or exit() is called before: by a constructor. */
 void agent_leak_main_begins(void);
 
 /* What to do in place of libc's functions. Each passes on what is not chosen. */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -16,10 +17,11 @@
 
 struct agent_ring *agent_ring;
 
-static void futex_wait(_Atomic uint32_t *word, uint32_t seen)
+/* False: that takes long. */
+static bool futex_wait(_Atomic uint32_t *word, uint32_t seen)
 {
     static const struct timespec most = {0, 100000000};
-    syscall(SYS_futex, word, FUTEX_WAIT, seen, &most, NULL, 0);
+    return syscall(SYS_futex, word, FUTEX_WAIT, seen, &most, NULL, 0) == 0 || errno != ETIMEDOUT;
 }
 
 bool agent_listens(void)
@@ -47,14 +49,16 @@ static void wake_reader(void)
 /* Until what comes before that slot has been read. False: it never will be. */
 static bool wait_for_reader(uint64_t before)
 {
-    for (unsigned round = 0;; round++) {
+    for (;;) {
         uint32_t seen = atomic_load(&agent_ring->answered);
         if (atomic_load(&agent_ring->tail) >= before)
             return true;
         if (atomic_load(&agent_ring->over) || !tracer_lives())
             return false;
         wake_reader();
-        futex_wait(&agent_ring->answered, seen);
+        /* It stops when the program stops; but somebody may have continued the program alone. */
+        if (!futex_wait(&agent_ring->answered, seen))
+            syscall(SYS_kill, agent_ring->tracer, SIGCONT);
     }
 }
 

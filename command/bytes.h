@@ -48,12 +48,15 @@ static inline uint64_t bytes_u64(const struct bytes *b, uint64_t at)
     return bytes_number(b, at, 8);
 }
 
-/* A name that ends inside the file, or NULL. */
+/* A name that ends inside the file, or NULL. Looking for the end takes time: none is so long. */
+enum { BYTES_NAME_MOST = 4096 };
+
 static inline const char *bytes_name(const struct bytes *b, uint64_t at)
 {
-    if (at >= b->size || !memchr(b->data + at, '\0', b->size - at))
-        return NULL;
-    return (const char *)b->data + at;
+    uint64_t most = at < b->size ? b->size - at : 0;
+    if (most > BYTES_NAME_MOST)
+        most = BYTES_NAME_MOST;
+    return most && memchr(b->data + at, '\0', most) ? (const char *)b->data + at : NULL;
 }
 
 #endif

@@ -27,7 +27,7 @@ struct checking {
     const struct options *options;
     const struct report *report;
     struct totals totals;
-    bool findings;
+    bool findings, failed;
 };
 
 static int help(void)
@@ -61,11 +61,16 @@ static bool counts(const struct file *file, struct image *image)
     return file->named;
 }
 
-static void count(struct totals *totals, const struct image *image)
+static void count(struct totals *totals, const struct result *result)
 {
-    totals->verdict[image_verdict(image)]++;
+    totals->files++;
+    if (result->image->error[0]) {
+        totals->failed++;
+        return;
+    }
+    totals->verdict[result_verdict(result)]++;
     for (int i = 0; i < FINDING_COUNT; i++)
-        totals->found[i] += image->found[i].total > 0;
+        totals->found[i] += result->image->found[i].total > 0;
 }
 
 static void check_file(struct checking *checking, const struct file *file)
@@ -77,16 +82,11 @@ static void check_file(struct checking *checking, const struct file *file)
         return;
     if (checking->options->probe && !image.error[0] && image.format == FORMAT_ELF)
         result.probe = probe_run(file->path, checking->options->seconds, &image);
-    checking->totals.files++;
-    if (image.error[0])
-        checking->totals.failed++;
-    else
-        count(&checking->totals, &image);
+    count(&checking->totals, &result);
     checking->findings |= image_has_findings(&image);
-    if (result.probe == PROBE_FAILED) {
+    checking->failed |= image.error[0] || result.probe == PROBE_FAILED;
+    if (result.probe == PROBE_FAILED)
         text_error(file->path, "the probe could not be started");
-        checking->totals.failed++;
-    }
     text_progress_end();
     checking->report->file(&result);
 }
@@ -101,7 +101,7 @@ static int check_all(struct checking *checking, const struct files *files)
     }
     text_progress_end();
     checking->report->end(&checking->totals);
-    if (files->failed || checking->totals.failed)
+    if (files->failed || checking->failed)
         return STATUS_ERROR;
     return checking->findings ? STATUS_FINDINGS : STATUS_NOTHING;
 }
@@ -148,6 +148,7 @@ int check_run(int argc, char **argv)
     struct options options = {.seconds = 10, .format = "text", .colour = "auto"};
     struct checking checking = {.options = &options};
     struct files files = {NULL, 0, false};
+    command_await_children();
     int status = parse(argc, argv, &options);
     if (status >= 0)
         return status;

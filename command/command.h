@@ -23,6 +23,10 @@ int command_misused(const char *name, const char *what);
 /* Returns the status, or STATUS_ERROR when standard output did not take it all. */
 int command_finish(int status);
 
+/* For a command that starts processes of its own: who ignores SIGCHLD, and hands that down, takes
+ * from wait() what became of them. `fini run` and `fini trace` hand it down. */
+void command_await_children(void);
+
 int check_run(int argc, char **argv);
 int pin_run(int argc, char **argv);
 int run_run(int argc, char **argv);

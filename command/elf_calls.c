@@ -4,24 +4,34 @@
  *
  * A function of another image is called through a slot that the loader fills (`ff 15`: call
  * through the slot, `ff 25`: jump through it), or through a stub that jumps so (`e8`, `e9` to the
- * stub). A stub begins at its jump, or before it with endbr64 and perhaps a bnd prefix.
+ * stub). A stub begins at its jump, or before it with endbr64 and perhaps a bnd prefix. A jump to
+ * which nobody comes is no stub, but a call that is the last of its function.
  */
 #include "elf_calls.h"
 
 #include <string.h>
 
-enum { SLOTS = 8, STUBS = 24, BEFORE = 32 };
+#include "elf_code.h"
+
+enum { SLOTS = 8, JUMPS = 64, BEFORE = 48 };
 
 struct code {
     const unsigned char *data;
     uint64_t address, size;
 };
 
+struct jump {
+    struct code code;
+    size_t at;
+    bool is_stub;
+};
+
 struct search {
     const struct elf_view *view;
     const char *name;
-    uint64_t slot[SLOTS], stub[STUBS];
-    size_t slots, stubs;
+    uint64_t slot[SLOTS];
+    struct jump jump[JUMPS];
+    size_t slots, jumps;
     elf_call_fn *each;
     void *context;
 };
@@ -31,17 +41,9 @@ static void collect_slot(void *context, const struct elf_relocation *r)
     struct search *search = context;
     GElf_Sym symbol;
     const char *name = elf_view_symbol(search->view, r->symbol, &symbol);
-    bool is_slot = r->type == R_X86_64_JUMP_SLOT || r->type == R_X86_64_GLOB_DAT;
-    if (is_slot && name && strcmp(name, search->name) == 0 && search->slots < SLOTS)
+    bool is_filled = r->type == R_X86_64_JUMP_SLOT || r->type == R_X86_64_GLOB_DAT;
+    if (is_filled && name && strcmp(name, search->name) == 0 && search->slots < SLOTS)
         search->slot[search->slots++] = r->offset;
-}
-
-static bool is_in(const uint64_t *list, size_t count, uint64_t value)
-{
-    for (size_t i = 0; i < count; i++)
-        if (list[i] == value)
-            return true;
-    return false;
 }
 
 /* Where an instruction of so many bytes that ends in a distance leads to. */
@@ -58,11 +60,12 @@ static void report(const struct search *search, const struct code *code, size_t 
     search->each(search->context, code->address + at, code->data + at - length, length);
 }
 
-static void add_stub(struct search *search, const struct code *code, size_t at)
+static bool is_slot(const struct search *search, uint64_t address)
 {
-    for (size_t before = 0; before <= 5 && before <= at; before += before ? 1 : 4)
-        if (search->stubs < STUBS)
-            search->stub[search->stubs++] = code->address + at - before;
+    for (size_t i = 0; i < search->slots; i++)
+        if (search->slot[i] == address)
+            return true;
+    return false;
 }
 
 static void through_slots(struct search *search, const struct code *code)
@@ -72,21 +75,40 @@ static void through_slots(struct search *search, const struct code *code)
         if (!byte)
             return;
         at = (size_t)(byte - code->data);
-        if ((byte[1] != 0x15 && byte[1] != 0x25) ||
-            !is_in(search->slot, search->slots, target(code, at, 6)))
+        if ((byte[1] != 0x15 && byte[1] != 0x25) || !is_slot(search, target(code, at, 6)))
             continue;
-        report(search, code, at);
-        if (byte[1] == 0x25)
-            add_stub(search, code, at);
+        if (byte[1] == 0x25 && search->jumps < JUMPS)
+            search->jump[search->jumps++] = (struct jump){*code, at, false};
+        else
+            report(search, code, at);
     }
+}
+
+static bool leads_to_stub(struct search *search, uint64_t address)
+{
+    for (size_t i = 0; i < search->jumps; i++) {
+        uint64_t distance = search->jump[i].code.address + search->jump[i].at - address;
+        if (distance != 0 && distance != 4 && distance != 5)
+            continue;
+        search->jump[i].is_stub = true;
+        return true;
+    }
+    return false;
 }
 
 static void through_stubs(struct search *search, const struct code *code)
 {
-    for (size_t at = 0; search->stubs && at + 5 <= code->size; at++)
+    for (size_t at = 0; search->jumps && at + 5 <= code->size; at++)
         if ((code->data[at] == 0xe8 || code->data[at] == 0xe9) &&
-            is_in(search->stub, search->stubs, target(code, at, 5)))
+            leads_to_stub(search, target(code, at, 5)))
             report(search, code, at);
+}
+
+static void last_calls(const struct search *search)
+{
+    for (size_t i = 0; i < search->jumps; i++)
+        if (!search->jump[i].is_stub)
+            report(search, &search->jump[i].code, search->jump[i].at);
 }
 
 static void each_code(struct search *search, void (*scan)(struct search *, const struct code *))
@@ -114,38 +136,17 @@ void elf_calls(const struct elf_view *view, const char *name, elf_call_fn *each,
         return;
     each_code(&search, through_slots);
     each_code(&search, through_stubs);
-}
-
-/* lea or mov from memory: into rdx, or edx. */
-static bool loads_third(const unsigned char *code)
-{
-    return (code[0] == 0x8d || code[0] == 0x8b || code[0] == 0x89) &&
-           ((code[1] & 0x38) == 0x10 || (code[0] == 0x89 && (code[1] & 7) == 2));
+    last_calls(&search);
 }
 
 bool elf_call_third_is_zero(const unsigned char *before, size_t length)
 {
-    for (size_t at = length; at >= 2; at--) {
-        const unsigned char *code = before + at - 2;
-        if (code[0] == 0x31 && code[1] == 0xd2)
-            return true;
-        if (code[0] == 0xba && at + 3 <= length) /* mov $number, %edx */
-            return memcmp(code + 1, "\0\0\0", 4) == 0;
-        if (loads_third(code))
-            return false;
-    }
-    return false;
+    uint32_t value;
+    return elf_code_constant(before, length, ELF_CODE_RDX, &value) && value == 0;
 }
 
-/* mov $flags, %esi. The flags of dlopen are few, which tells it from other bytes. */
 bool elf_call_second_has(const unsigned char *before, size_t length, uint32_t flags)
 {
-    static const uint32_t known = 0x110f;
-    for (size_t at = length; at >= 5; at--) {
-        uint32_t value;
-        memcpy(&value, before + at - 4, sizeof value);
-        if (before[at - 5] == 0xbe && value && !(value & ~known))
-            return (value & flags) == flags;
-    }
-    return false;
+    uint32_t value;
+    return elf_code_constant(before, length, ELF_CODE_RSI, &value) && (value & flags) == flags;
 }

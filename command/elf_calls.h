@@ -2,9 +2,7 @@
  *
  * elf_calls.h - where code of an image calls a function of another one, with which constant.
  *
- * Decides, as far as it can be told without following the flow of control: x86-64 only; an
- * argument counts as known where an instruction shortly before the call loads it, and none that
- * loads the same register stands between.
+ * Decides where the calls are, on x86-64 only. Leaves to elf_code.c what the arguments are.
  */
 #ifndef COMMAND_ELF_CALLS_H
 #define COMMAND_ELF_CALLS_H
@@ -15,12 +13,12 @@
 #include "elf_view.h"
 
 /* Calls the function with each address where a call of `name` stands, and the machine code of
- * up to 32 bytes before it. */
+ * up to 48 bytes before it. */
 typedef void elf_call_fn(void *context, uint64_t address, const unsigned char *before,
                          size_t length);
 void elf_calls(const struct elf_view *view, const char *name, elf_call_fn *each, void *context);
 
-/* Whether the code ends with edx, or rdx, being 0; with esi having all these flags. */
+/* Whether the third argument is known to be 0; the second to have all these flags. */
 bool elf_call_third_is_zero(const unsigned char *before, size_t length);
 bool elf_call_second_has(const unsigned char *before, size_t length, uint32_t flags);
 

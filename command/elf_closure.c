@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "bytes.h"
-#include "elf_search.h"
 
 /* ---- members ------------------------------------------------------------------------------- */
 
@@ -111,6 +110,7 @@ static struct elf_member *new_member(const struct elf_view *view, const char *pa
     m->path = strdup(path);
     const char *end = m->path ? strrchr(m->path, '/') : NULL;
     m->name = end ? end + 1 : m->path;
+    m->seeker = (struct elf_seeker){m->view, m->path, NULL};
     return m;
 }
 
@@ -200,9 +200,13 @@ static bool find_or_open(struct elf_closure *c, const struct elf_member *from, c
     struct opening opening = {NULL};
     if (find_by_name(c, name, ret))
         return true;
-    elf_search(from->view, from->path, name, try_path, &opening);
-    if (!opening.found)
+    elf_search(&from->seeker, name, try_path, &opening);
+    if (!opening.found) {
+        c->missing = name;
+        c->missed_by = from->name;
         return false;
+    }
+    opening.found->seeker.loader = &from->seeker;
     for (size_t i = 0; i < c->count; i++) {
         if (c->member[i]->inode != opening.found->inode ||
             c->member[i]->device != opening.found->device)

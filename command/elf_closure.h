@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "elf_search.h"
 #include "elf_view.h"
 
 enum { MEMBERS_MOST = 400, VERSIONS_MOST = 4096 };
@@ -22,6 +23,7 @@ struct elf_member {
     void *bytes;                    /* NULL: the caller's */
     const char *name;               /* without folder */
     char *path;
+    struct elf_seeker seeker;       /* view and path once more, for the search */
     uint64_t device, inode;
     const uint32_t *hash;           /* the GNU hash table */
     size_t hash_words;
@@ -34,6 +36,7 @@ struct elf_member {
 struct elf_closure {
     struct elf_member *member[MEMBERS_MOST];
     size_t count;
+    const char *missing, *missed_by;  /* the first library that is not found; NULL: none */
 };
 
 /* Whether it is the program's libc or loader, which are there before anything is opened. */

@@ -58,7 +58,8 @@ static const char *string_of(const struct elf_view *view, int64_t tag)
 }
 
 /* glibc, sysdeps/generic/dl-cache.h: 48 bytes, the last of them unused, then entries of 24: flags,
- * the name, the path; the rest says for which processors. */
+ * the name, the path; the rest says for which processors. Before that an older form may stand,
+ * which ldconfig wrote, too, until glibc 2.32. Offsets count from where this one begins. */
 static bool try_entries(const struct search *s, const struct bytes *cache)
 {
     uint32_t count = bytes_u32(cache, 20);
@@ -73,35 +74,52 @@ static bool try_entries(const struct search *s, const struct bytes *cache)
     return false;
 }
 
+static struct bytes map_cache(int fd)
+{
+    struct stat info;
+    if (fstat(fd, &info) < 0 || info.st_size <= 48)
+        return (struct bytes){NULL, 0, false};
+    size_t size = (size_t)info.st_size;
+    unsigned char *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0), *start = NULL;
+    if (data != MAP_FAILED)
+        start = memmem(data, size, "glibc-ld.so.cache1.1", 20);
+    return (struct bytes){start, start ? size - (size_t)(start - data) : 0, false};
+}
+
 static const struct bytes *open_cache(void)
 {
     static struct bytes cache;
-    struct stat info;
     int fd = cache.data ? -1 : open("/etc/ld.so.cache", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return &cache;
-    if (fstat(fd, &info) == 0 && info.st_size > 48) {
-        void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (data != MAP_FAILED && memcmp(data, "glibc-ld.so.cache1.1", 20) == 0)
-            cache = (struct bytes){data, (uint64_t)info.st_size, false};
-    }
+    cache = map_cache(fd);
     close(fd);
     return &cache;
 }
 
-void elf_search(const struct elf_view *from, const char *from_path, const char *name,
+/* RPATH is ignored where there is RUNPATH; else it serves for all that is loaded because of it. */
+static bool try_rpaths(struct search s, const struct elf_seeker *from)
+{
+    if (string_of(from->view, DT_RUNPATH))
+        return false;
+    for (; from; from = from->loader) {
+        s.origin_of = from->path;
+        if (!string_of(from->view, DT_RUNPATH) && try_folders(&s, string_of(from->view, DT_RPATH)))
+            return true;
+    }
+    return false;
+}
+
+void elf_search(const struct elf_seeker *from, const char *name,
                 bool (*try)(void *context, const char *path), void *context)
 {
-    struct search s = {from_path, name, try, context};
-    const char *run_path = string_of(from, DT_RUNPATH);
+    struct search s = {from->path, name, try, context};
     if (strchr(name, '/')) {
         try(context, name);
         return;
     }
-    if (!run_path && try_folders(&s, string_of(from, DT_RPATH)))
-        return;
-    if (try_folders(&s, getenv("LD_LIBRARY_PATH")) || try_folders(&s, run_path) ||
-        try_entries(&s, open_cache()))
+    if (try_rpaths(s, from) || try_folders(&s, getenv("LD_LIBRARY_PATH")) ||
+        try_folders(&s, string_of(from->view, DT_RUNPATH)) || try_entries(&s, open_cache()))
         return;
     try_folders(&s, "/lib/x86_64-linux-gnu:/usr/lib/x86_64-linux-gnu:/lib64:/usr/lib64:/lib:"
                     "/usr/lib");

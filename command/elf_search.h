@@ -9,8 +9,15 @@
 
 #include "elf_view.h"
 
+/* Who needs it, and because of whom that was loaded; NULL: it is the first. */
+struct elf_seeker {
+    const struct elf_view *view;
+    const char *path;
+    const struct elf_seeker *loader;
+};
+
 /* Calls `try` with one path after the other until it says true. */
-void elf_search(const struct elf_view *from, const char *from_path, const char *name,
+void elf_search(const struct elf_seeker *from, const char *name,
                 bool (*try)(void *context, const char *path), void *context);
 
 #endif

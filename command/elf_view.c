@@ -61,14 +61,14 @@ static bool dynamic_entry(const struct elf_view *view, size_t index, GElf_Dyn *r
 
 bool elf_view_tag(const struct elf_view *view, int64_t tag, uint64_t *ret)
 {
-    GElf_Dyn entry;
-    for (size_t i = 0; i < view->dynamic_count && dynamic_entry(view, i, &entry); i++) {
-        if (entry.d_tag != tag)
-            continue;
-        *ret = entry.d_un.d_val;
-        return true;
-    }
-    return false;
+    GElf_Dyn entry = {0};
+    size_t i = view->dynamic_count;
+    while (i > 0 && dynamic_entry(view, i - 1, &entry) && entry.d_tag != tag)
+        i--;
+    if (i == 0 || entry.d_tag != tag)
+        return false;
+    *ret = entry.d_un.d_val;
+    return true;
 }
 
 static const char *open_dynamic(struct elf_view *view)

@@ -38,7 +38,7 @@ bool elf_view_is_linked(const struct elf_view *view);
 
 bool elf_view_segment(const struct elf_view *view, size_t index, GElf_Phdr *ret);
 
-/* The first value of a tag. */
+/* The last value of a tag, which is the one that glibc uses. */
 bool elf_view_tag(const struct elf_view *view, int64_t tag, uint64_t *ret);
 
 /* Where an address is in the file, and how much of its segment is there from it on. */

@@ -16,11 +16,11 @@ struct file {
 struct files {
     struct file *list;
     size_t count;
-    bool failed;                /* an argument was not there; it has been said */
+    bool failed;                /* a folder, or standard input, cannot be read; it has been said */
 };
 
-/* Adds a file; all of a folder that begins as an image does, links not followed; or for `-` the
- * names on standard input, one a line, or each before a zero byte. */
+/* Adds a file, there or not; of a folder all that begins as an image does or cannot be read, links
+ * not followed; or for `-` the names on standard input, one a line, or each before a zero byte. */
 void files_add(struct files *files, const char *argument, bool zero_bytes);
 void files_free(struct files *files);
 

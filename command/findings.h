@@ -37,7 +37,8 @@ enum severity {
       "initial-exec thread-local storage: takes from a small reserve, reloading can run out",     \
       "compile with -ftls-model=global-dynamic, or with -mtls-dialect=gnu2 for speed")            \
     X(KEY_LEFT, "FINI-E007", DANGER,                                                              \
-      "creates thread keys and never deletes one: their destructors are called after it has gone", \
+      "creates thread keys and never deletes one: destructors are called after it has gone, keys " \
+      "run out",                                                                                  \
       "delete the key at unload, or use fini_local")                                              \
     X(HANDLER_NO_OWNER, "FINI-E008", DANGER,                                                      \
       "registers exit handlers that belong to no image: exit() calls them after it has gone",     \
@@ -58,6 +59,9 @@ enum severity {
       "a library that never unloads, and that it needs, will use symbols of this one: with "      \
       "RTLD_NOW at once, else when it calls them",                                                \
       "as for FINI-E012")                                                                         \
+    X(MISSING, "FINI-E014", NOTE,                                                                 \
+      "needs a library that is not found here: what would be bound to it, or by it, is not known", \
+      "check it where it can be loaded")                                                          \
     X(PE_PINS, "FINI-E020", MAY_STAY,                                                             \
       "calls GetModuleHandleEx, which can pin it",                                                \
       "call it with GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT")                                \
@@ -78,7 +82,7 @@ enum severity {
       "compile without static probes")                                                            \
     X(PROBE_STAYED, "FINI-E101", STAYS,                                                           \
       "stayed mapped after dlclose",                                                              \
-      "see the other findings; without any, a library that it needs keeps it")                    \
+      "see the other findings; without any it has opened itself, or another library keeps it")    \
     X(PROBE_PENDING, "FINI-E102", MAY_STAY,                                                       \
       "loading registered destructors of thread-local values for a thread that lives on",         \
       "see FINI-E003 and FINI-E004")                                                              \
@@ -161,7 +165,7 @@ enum severity {
       "was finalized at exit while a thread was inside, or had it on its stack",                  \
       "join or stop threads first, or free nothing at exit: FINI_UNLOAD_HOOK")                    \
     X(TRACE_CRASH_GONE, "FINI-E213", DANGER,                                                      \
-      "crashed in a library that had been unloaded",                                              \
+      "crashed in code or data of a library that had been unloaded",                              \
       "see what it had left when it went")                                                        \
     X(TRACE_CRASH_FINALIZED, "FINI-E214", DANGER,                                                 \
       "crashed in a library that had been finalized at exit",                                     \

@@ -17,8 +17,8 @@ static bool begins_with(const void *bytes, size_t size, const char *magic, size_
  * architectures. */
 static bool is_fat(const unsigned char *bytes, size_t size)
 {
-    return begins_with(bytes, size, "\xca\xfe\xba\xbe", 4) && size >= 8 && bytes[4] == 0 &&
-           bytes[5] == 0 && bytes[6] == 0 && bytes[7] < 40;
+    return size >= 8 && (memcmp(bytes, "\xca\xfe\xba\xbe\0\0", 7) == 0 ||
+                         memcmp(bytes, "\xca\xfe\xba\xbf\0\0", 7) == 0) && bytes[7] < 40;
 }
 
 static bool is_thin_macho(const void *bytes, size_t size)

@@ -202,6 +202,7 @@ static void find_bindings(struct reading *r, const char *path)
 {
     static struct elf_closure closure;
     static struct elf_bound bound;
+    char user[PLACE_SIZE];
     if (elf_closure_open(&r->view, path, &closure)) {
         unsigned char *later = calloc(r->view.symbol_count + 1, 1);
         elf_bind(&closure, false, r->bound, &bound);
@@ -211,6 +212,9 @@ static void find_bindings(struct reading *r, const char *path)
             show_bound(r, &bound, FINDING_BOUND_LATER);
         }
         free(later);
+    } else if (closure.missing) {
+        snprintf(user, sizeof user, "needed by %s", closure.missed_by);
+        image_add(r->image, FINDING_MISSING, closure.missing, user);
     }
     elf_closure_close(&closure);
 }
@@ -231,7 +235,8 @@ static void add_call(void *context, uint64_t address, const unsigned char *befor
     char place[PLACE_SIZE] = "";
     if (calls->wanted && !calls->wanted(before, length))
         return;
-    elf_lines_of_code(&calls->reading->lines, address, place, sizeof place);
+    if (calls->count < EVIDENCE_MOST)
+        elf_lines_of_code(&calls->reading->lines, address, place, sizeof place);
     if (!place[0])
         snprintf(place, sizeof place, "at 0x%llx", (unsigned long long)address);
     image_add(calls->reading->image, calls->finding, calls->name, place);
@@ -273,13 +278,15 @@ static void find_thread_locals(struct reading *r)
                             : "__cxa_thread_atexit_impl");
 }
 
+/* C++ code of older glibcs refers to __pthread_key_create only to learn whether there are threads
+ * (libgcc, gthr-posix.h): the import alone says nothing. */
 static void find_keys(struct reading *r)
 {
     bool deletes = r->imports[IMPORT_KEY_DELETE] || r->imports[IMPORT_TSS_DELETE];
     if (deletes)
         return;
     find_import(r, IMPORT_KEY_CREATE, FINDING_KEY_LEFT, "pthread_key_create");
-    find_import(r, IMPORT_KEY_CREATE_OLD, FINDING_KEY_LEFT, "__pthread_key_create");
+    find_calls(r, IMPORT_KEY_CREATE_OLD, FINDING_KEY_LEFT, "__pthread_key_create", NULL);
     find_import(r, IMPORT_TSS_CREATE, FINDING_KEY_LEFT, "tss_create");
 }
 

@@ -13,6 +13,8 @@
 #include "bytes.h"
 #include "image.h"
 
+static const uint32_t FAT = 0xcafebabe, FAT_64 = 0xcafebabf;
+
 enum {
     COMMANDS_MOST = 4096, SECTIONS_MOST = 4096, ARCHITECTURES_MOST = 40,
     SEGMENT = 0x1, SEGMENT_64 = 0x19,
@@ -93,6 +95,10 @@ static void read_one(const unsigned char *data, uint64_t size, struct image *ima
     uint32_t magic = bytes_u32(&m.file, 0);
     m.wide = magic == 0xfeedfacf;
     m.type = bytes_u32(&m.file, 12);
+    if (size >= 8 && memcmp(data, "!<arch>\n", 8) == 0) { /* a static library */
+        image->kind = KIND_OTHER;
+        return;
+    }
     if ((!m.wide && magic != 0xfeedface) || size < 32) {
         image_fail(image, "damaged: not a whole Mach-O header");
         return;
@@ -106,12 +112,14 @@ static void read_one(const unsigned char *data, uint64_t size, struct image *ima
 }
 
 /* One file for several processors: what one of them has, all have. */
-static void read_fat(const struct bytes *file, struct image *image)
+static void read_fat(const struct bytes *file, bool wide, struct image *image)
 {
     uint32_t count = bytes_u32(file, 4);
+    unsigned word = wide ? 8 : 4;
     for (uint32_t i = 0; i < count && i < ARCHITECTURES_MOST; i++) {
-        uint64_t offset = bytes_u32(file, 8 + (uint64_t)i * 20 + 8);
-        uint64_t size = bytes_u32(file, 8 + (uint64_t)i * 20 + 12);
+        uint64_t at = 8 + (uint64_t)i * (wide ? 32 : 20);
+        uint64_t offset = bytes_number(file, at + 8, word);
+        uint64_t size = bytes_number(file, at + 8 + word, word);
         if (!size || !bytes_has(file, offset, size))
             image_fail(image, "damaged: an architecture is not in the file");
         else
@@ -124,8 +132,9 @@ static void read_fat(const struct bytes *file, struct image *image)
 void image_macho_read(const void *bytes, size_t size, struct image *image)
 {
     struct bytes file = {bytes, size, true};
-    if (bytes_u32(&file, 0) == 0xcafebabe)
-        read_fat(&file, image);
+    uint32_t magic = bytes_u32(&file, 0);
+    if (magic == FAT || magic == FAT_64)
+        read_fat(&file, magic == FAT_64, image);
     else
         read_one(bytes, size, image);
 }

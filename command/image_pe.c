@@ -27,7 +27,7 @@ struct pe {
     char module_handle_name[32];
 };
 
-/* Where an address is in the file; one outside is beyond its end. */
+/* Where an address is in the file; one outside is at its end. */
 static uint64_t offset_of(const struct pe *pe, uint32_t address)
 {
     for (uint64_t i = 0; i < pe->section_count; i++) {
@@ -37,7 +37,7 @@ static uint64_t offset_of(const struct pe *pe, uint32_t address)
         if (address >= start && address - start < size)
             return (uint64_t)bytes_u32(&pe->file, section + 20) + (address - start);
     }
-    return UINT64_MAX;
+    return pe->file.size;
 }
 
 static void look_at_name(struct pe *pe, const char *name)
@@ -78,7 +78,7 @@ static uint32_t directory(const struct pe *pe, unsigned index)
 static void look_at_imports(struct pe *pe, uint32_t address, unsigned size, unsigned names,
                             unsigned others)
 {
-    uint64_t at = address ? offset_of(pe, address) : UINT64_MAX;
+    uint64_t at = address ? offset_of(pe, address) : pe->file.size;
     for (int i = 0; i < LIBRARIES_MOST && bytes_has(&pe->file, at, size); i++, at += size) {
         uint32_t list = bytes_u32(&pe->file, at + names);
         if (!list)

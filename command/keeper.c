@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -168,7 +169,7 @@ static bool can_unshare_as_user(void)
     pid_t pid = fork();
     if (pid == 0)
         _exit(!unshare_as_user());
-    while (pid > 0 && waitpid(pid, &status, 0) < 0)
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     return status == 0;
 }

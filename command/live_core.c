@@ -13,6 +13,8 @@
 struct writer {
     char *bytes;
     size_t at;
+    const struct live_thread *threads;
+    size_t thread_count;
 };
 
 static size_t aligned(size_t size)
@@ -61,15 +63,14 @@ static void put_segment(char *bytes, size_t number, const ElfW(Phdr) *segment)
 }
 
 /* Both walk through the threads that have a stack. */
-static void put_notes(struct writer *w, const struct live_process *process,
-                      const struct live_snapshot *snapshot)
+static void put_notes(struct writer *w, pid_t pid)
 {
-    struct elf_prpsinfo info = {.pr_pid = process->pid};
+    struct elf_prpsinfo info = {.pr_pid = pid};
     size_t at = w->at;
     put_note(w, NT_PRPSINFO, &info, sizeof info);
-    for (size_t i = 0; i < snapshot->thread_count; i++)
-        if (snapshot->threads[i].stack)
-            put_thread(w, &snapshot->threads[i]);
+    for (size_t i = 0; i < w->thread_count; i++)
+        if (w->threads[i].stack)
+            put_thread(w, &w->threads[i]);
     put_segment(w->bytes, 0, &(ElfW(Phdr)){.p_type = PT_NOTE, .p_offset = at, .p_align = 4,
                                            .p_filesz = w->at - at});
 }
@@ -83,38 +84,39 @@ static void put_stack(struct writer *w, const struct live_thread *t, size_t numb
     w->at += t->stack_size;
 }
 
-static void put_stacks(struct writer *w, const struct live_snapshot *snapshot)
+static void put_stacks(struct writer *w)
 {
     size_t number = 1;
-    for (size_t i = 0; i < snapshot->thread_count; i++)
-        if (snapshot->threads[i].stack)
-            put_stack(w, &snapshot->threads[i], number++);
+    for (size_t i = 0; i < w->thread_count; i++)
+        if (w->threads[i].stack)
+            put_stack(w, &w->threads[i], number++);
 }
 
-static void count(const struct live_snapshot *snapshot, size_t *ret_threads, size_t *ret_bytes)
+static void count(const struct writer *w, size_t *ret_threads, size_t *ret_bytes)
 {
     *ret_threads = *ret_bytes = 0;
-    for (size_t i = 0; i < snapshot->thread_count; i++) {
-        *ret_threads += snapshot->threads[i].stack != NULL;
-        *ret_bytes += snapshot->threads[i].stack_size;
+    for (size_t i = 0; i < w->thread_count; i++) {
+        *ret_threads += w->threads[i].stack != NULL;
+        *ret_bytes += w->threads[i].stack_size;
     }
 }
 
-char *live_core_make(const struct live_process *process, const struct live_snapshot *snapshot,
+char *live_core_make(pid_t pid, const struct live_thread *threads, size_t thread_count,
                      size_t *ret_size)
 {
-    size_t threads, stacks;
+    size_t with_stack, stacks;
     ElfW(Ehdr) header;
-    count(snapshot, &threads, &stacks);
-    struct writer w = {NULL, sizeof header + (threads + 1) * sizeof(ElfW(Phdr))};
+    struct writer w = {NULL, 0, threads, thread_count};
+    count(&w, &with_stack, &stacks);
+    w.at = sizeof header + (with_stack + 1) * sizeof(ElfW(Phdr));
     *ret_size = w.at + note_size(sizeof(struct elf_prpsinfo)) +
-                threads * note_size(sizeof(struct elf_prstatus)) + stacks;
-    if (threads && threads + 1 < PN_XNUM && header_of(threads + 1, &header))
+                with_stack * note_size(sizeof(struct elf_prstatus)) + stacks;
+    if (with_stack && with_stack + 1 < PN_XNUM && header_of(with_stack + 1, &header))
         w.bytes = calloc(1, *ret_size);
     if (!w.bytes)
         return NULL;
     memcpy(w.bytes, &header, sizeof header);
-    put_notes(&w, process, snapshot);
-    put_stacks(&w, snapshot);
+    put_notes(&w, pid);
+    put_stacks(&w);
     return w.bytes;
 }

@@ -12,7 +12,7 @@
 #include "live_stop.h"
 
 /* NULL: no memory, or nothing was copied. Else it is to be freed. */
-char *live_core_make(const struct live_process *process, const struct live_snapshot *snapshot,
+char *live_core_make(pid_t pid, const struct live_thread *threads, size_t thread_count,
                      size_t *ret_size);
 
 #endif

@@ -17,7 +17,7 @@
 
 enum {
     IMAGES_MOST = 4096, SPACES_MOST = 32, BOUND_MOST = 4096, ENTRIES_MOST = 512,
-    NEEDED_MOST = 1000, SEGMENTS_MOST = 64, TABLE_MOST = 64 << 20, SYMBOLS_MOST = 1 << 20,
+    NEEDED_MOST = 1000, NAMES_MOST = 16 << 20, SEGMENTS_MOST = 64, SYMBOLS_MOST = 1 << 20,
     UNIQUE = 10                 /* STB_GNU_UNIQUE */
 };
 
@@ -124,6 +124,7 @@ bool live_images_list(const struct live_process *process, const struct live_layo
 struct table {
     pid_t pid;
     uint64_t strings, symbols, gnu_hash, hash;
+    size_t *names;              /* bytes of them, in all images */
 };
 
 /* glibc writes addresses into the table where it may write; vDSO and some ports keep offsets. */
@@ -188,13 +189,21 @@ static void note_table(struct table *t, const ElfW(Dyn) *entry, struct live_imag
     }
 }
 
+/* Many tables may lead to one long name, so what counts is how much is kept. */
+static char *read_name(const struct table *t, const ElfW(Dyn) *entry)
+{
+    char *name = *t->names > NAMES_MOST ? NULL :
+                 live_read_string(t->pid, t->strings + entry->d_un.d_val);
+    *t->names += name ? strlen(name) + 1 : 0;
+    return name;
+}
+
 static void note_name(const struct table *t, const ElfW(Dyn) *entry, struct live_image *image)
 {
-    uint64_t at = t->strings + entry->d_un.d_val;
     if (entry->d_tag == DT_NEEDED)
-        add_needed(image, live_read_string(t->pid, at));
+        add_needed(image, read_name(t, entry));
     if (entry->d_tag == DT_SONAME && !image->soname)
-        image->soname = live_read_string(t->pid, at);
+        image->soname = read_name(t, entry);
 }
 
 static void read_table(struct table *t, struct live_image *image)
@@ -273,10 +282,10 @@ static void read_unique(const struct table *t, struct live_image *image)
 }
 
 static void complete(const struct live_process *process, const struct live_mappings *mappings,
-                     struct live_image *image)
+                     struct live_image *image, size_t *names)
 {
     const struct live_mapping *mapping = live_mapping_of(mappings, image->dynamic);
-    struct table table = {.pid = process->reader};
+    struct table table = {.pid = process->reader, .names = names};
     const char *path = image->name ? image->name : "";
     char file[LIVE_PATH_SIZE];
     if (mapping && mapping->path[0])
@@ -290,11 +299,13 @@ static void complete(const struct live_process *process, const struct live_mappi
     image->file = mapping ? live_file_of(process, mapping, file) : FILE_NONE;
 }
 
-void live_images_complete(const struct live_process *process, const struct live_mappings *mappings,
+bool live_images_complete(const struct live_process *process, const struct live_mappings *mappings,
                           struct live_images *images)
 {
-    for (size_t i = 0; i < images->count; i++)
-        complete(process, mappings, &images->list[i]);
+    size_t names = 0;
+    for (size_t i = 0; i < images->count && names <= NAMES_MOST; i++)
+        complete(process, mappings, &images->list[i], &names);
+    return names <= NAMES_MOST;
 }
 
 void live_images_free(struct live_images *images)

@@ -45,8 +45,8 @@ struct live_images {
 bool live_images_list(const struct live_process *process, const struct live_layout *layout,
                       struct live_images *ret);
 
-/* Reads all else. */
-void live_images_complete(const struct live_process *process, const struct live_mappings *mappings,
+/* Reads all else. False: there is more of it than can be true. */
+bool live_images_complete(const struct live_process *process, const struct live_mappings *mappings,
                           struct live_images *images);
 void live_images_free(struct live_images *images);
 

@@ -7,7 +7,6 @@
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <elfutils/libdwelf.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "live_memory.h"
+#include "regular.h"
 
 bool live_member_read(const struct live_member *member, const unsigned char *map, uint64_t size,
                       uint64_t *ret)
@@ -122,7 +122,7 @@ bool live_layout_by_debug_data(const char *id, const char *root, struct live_lay
     char path[PATH_MAX];
     memset(ret, 0, sizeof *ret);
     snprintf(path, sizeof path, "%s/usr/lib/debug/.build-id/%.2s/%s.debug", root, id, id + 2);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = regular_open(path);
     Dwarf *debug = fd < 0 ? NULL : dwarf_begin(fd, DWARF_C_READ);
     bool found = debug && is_of(debug, id) && search(debug, ret);
     dwarf_end(debug);

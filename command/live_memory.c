@@ -4,48 +4,13 @@
  */
 #include "live_memory.h"
 
+#include <errno.h>
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
-enum { PIECES = 64, STRING_MOST = 4096, NOTES_MOST = 4096, SEGMENTS_MOST = 64 };
-
-/* process_vm_readv(2) promises to stop between elements only, so each lies within a page. */
-static size_t pieces(uint64_t address, size_t size, struct iovec *ret, size_t *ret_bytes)
-{
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), count = 0;
-    *ret_bytes = 0;
-    while (size && count < PIECES) {
-        size_t length = page - (size_t)(address % page);
-        if (length > size)
-            length = size;
-        ret[count].iov_base = (void *)(uintptr_t)address;
-        ret[count++].iov_len = length;
-        address += length;
-        size -= length;
-        *ret_bytes += length;
-    }
-    return count;
-}
-
-size_t live_read(pid_t pid, uint64_t address, void *ret, size_t size)
-{
-    size_t done = 0;
-    while (done < size) {
-        struct iovec there[PIECES], here = {(char *)ret + done, 0};
-        size_t count = pieces(address + done, size - done, there, &here.iov_len);
-        ssize_t got = process_vm_readv(pid, &here, 1, there, count, 0);
-        if (got <= 0)
-            break;
-        done += (size_t)got;
-        if ((size_t)got < here.iov_len)
-            break;
-    }
-    return done;
-}
+enum { STRING_MOST = 4096, NOTES_MOST = 4096, SEGMENTS_MOST = 64 };
 
 bool live_read_all(pid_t pid, uint64_t address, void *ret, size_t size)
 {
@@ -84,15 +49,11 @@ static bool parse(char *line, struct live_mapping *ret)
     return ret->path != NULL;
 }
 
-bool live_mappings_read(pid_t pid, struct live_mappings *ret)
+bool live_mappings_parse(FILE *file, struct live_mappings *ret)
 {
-    char path[64], *line = NULL;
+    char *line = NULL;
     size_t size = 0;
-    snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
     memset(ret, 0, sizeof *ret);
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return false;
     while (getline(&line, &size, file) > 0) {
         struct live_mapping *list = realloc(ret->list, (ret->count + 1) * sizeof *list);
         if (!list)
@@ -101,8 +62,20 @@ bool live_mappings_read(pid_t pid, struct live_mappings *ret)
         ret->count += parse(line, &list[ret->count]);
     }
     free(line);
-    fclose(file);
     return ret->count != 0;
+}
+
+bool live_mappings_read(pid_t pid, struct live_mappings *ret)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
+    memset(ret, 0, sizeof *ret);
+    errno = 0; /* and stays so where the memory has gone */
+    FILE *file = fopen(path, "re");
+    bool read = file && live_mappings_parse(file, ret);
+    if (file)
+        fclose(file);
+    return read;
 }
 
 void live_mappings_free(struct live_mappings *mappings)
@@ -136,6 +109,15 @@ const struct live_mapping *live_mapping_first(const struct live_mappings *mappin
             best = m;
     }
     return best;
+}
+
+uint64_t live_mappings_size(const struct live_mappings *mappings, const struct live_mapping *of)
+{
+    uint64_t size = 0;
+    for (size_t i = 0; i < mappings->count; i++)
+        if (same_file(&mappings->list[i], of))
+            size += mappings->list[i].end - mappings->list[i].start;
+    return size;
 }
 
 /* ---- build ids ----------------------------------------------------------------------------- */

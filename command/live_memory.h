@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 /* How many bytes could be read; it ends at the first page that is not there. */
@@ -32,13 +33,17 @@ struct live_mappings {
     size_t count;
 };
 
-bool live_mappings_read(pid_t pid, struct live_mappings *ret);
+bool live_mappings_read(pid_t pid, struct live_mappings *ret); /* false: errno says why */
+bool live_mappings_parse(FILE *file, struct live_mappings *ret); /* of the form of /proc/PID/maps */
 void live_mappings_free(struct live_mappings *mappings);
 const struct live_mapping *live_mapping_of(const struct live_mappings *mappings, uint64_t address);
 
 /* The mapping of the beginning of the file that this address is mapped from. NULL: none. */
 const struct live_mapping *live_mapping_first(const struct live_mappings *mappings,
                                               uint64_t address);
+
+/* How much is mapped of the file of that one. */
+uint64_t live_mappings_size(const struct live_mappings *mappings, const struct live_mapping *of);
 
 /* Two digits a byte. */
 void live_hexadecimal(const unsigned char *bytes, size_t count, char *ret);

@@ -16,13 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "live_memory.h"
+#include "live_loader.h"
 
-enum { SEGMENTS_MOST = 64, ENTRIES_MOST = 512, AUXILIARY_MOST = 64 };
-
-struct auxiliary {
-    uint64_t segments, segment_count, base, entry, random;
-};
+enum { AUXILIARY_MOST = 64 };
 
 __attribute__((format(printf, 2, 3))) static bool fail(struct live_process *p,
                                                        const char *format, ...)
@@ -65,20 +61,38 @@ static bool first_line(FILE *file, char *ret, size_t size)
     return read;
 }
 
-static bool read_stat(pid_t pid, const char *name, char *ret_state, unsigned long long *ret_start)
+struct status {
+    char state;
+    unsigned flags;
+    unsigned long long start;
+};
+
+static bool read_status(pid_t pid, const char *name, struct status *ret)
 {
     char line[1024];
     const char *end = first_line(open_of(pid, name), line, sizeof line) ? strrchr(line, ')') : 0;
-    return end && sscanf(end + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d "
-                         "%*d %*d %*d %*d %llu", ret_state, ret_start) == 2;
+    return end && sscanf(end + 1, " %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d "
+                         "%*d %*d %*d %*d %llu", &ret->state, &ret->flags, &ret->start) == 3;
+}
+
+static bool read_thread(pid_t pid, pid_t tid, struct status *ret)
+{
+    char name[64];
+    snprintf(name, sizeof name, "task/%d/stat", (int)tid);
+    return read_status(pid, name, ret);
 }
 
 char live_thread_state(pid_t pid, pid_t tid)
 {
-    char name[64], state;
-    unsigned long long start;
-    snprintf(name, sizeof name, "task/%d/stat", (int)tid);
-    return read_stat(pid, name, &state, &start) ? state : 'X';
+    struct status status;
+    return read_thread(pid, tid, &status) ? status.state : 'X';
+}
+
+/* PF_IO_WORKER, since Linux 5.12, and PF_KTHREAD. */
+bool live_thread_is_kernels(pid_t pid, pid_t tid)
+{
+    struct status status;
+    return read_thread(pid, tid, &status) && (status.flags & (0x10 | 0x200000)) != 0;
 }
 
 bool live_thread_is_dead(pid_t pid, pid_t tid)
@@ -97,11 +111,12 @@ static int64_t clock_now(clockid_t clock)
 /* The clocks are read together: btime of /proc/stat is whole seconds, and moves. */
 static struct timespec started(pid_t pid)
 {
-    unsigned long long ticks, rate = (unsigned long long)sysconf(_SC_CLK_TCK);
-    char state;
-    if (!read_stat(pid, "stat", &state, &ticks))
+    unsigned long long rate = (unsigned long long)sysconf(_SC_CLK_TCK);
+    struct status status;
+    if (!read_status(pid, "stat", &status))
         return (struct timespec){0, 0};
-    int64_t age = clock_now(CLOCK_BOOTTIME) - (int64_t)((ticks + 1) * (1000000000 / rate));
+    int64_t age = clock_now(CLOCK_BOOTTIME) -
+                  (int64_t)((status.start + 1) * (1000000000 / rate));
     int64_t then = clock_now(CLOCK_REALTIME) - age;
     return (struct timespec){(time_t)(then / 1000000000), (long)(then % 1000000000)};
 }
@@ -150,7 +165,7 @@ enum live_file live_file_of(const struct live_process *process, const struct liv
                             char ret[LIVE_PATH_SIZE])
 {
     struct stat status;
-    if (mapping->path[0] != '/')
+    if (mapping->path[0] != '/' || strncmp(mapping->path, "/memfd:", 7) == 0)
         return FILE_NONE;
     if (!find_file(process, mapping, true, ret, &status) &&
         !find_file(process, mapping, false, ret, &status))
@@ -173,7 +188,7 @@ static long yama(void)
 void live_process_refused(struct live_process *p, int error)
 {
     long tracer = status_number(p->pid, "TracerPid:"), scope = yama();
-    if (error == ESRCH || error == ENOENT)
+    if (error == ESRCH || error == ENOENT || error == 0)
         fail(p, "it has ended");
     else if (error == EFAULT)
         fail(p, "it is becoming another program");
@@ -214,7 +229,7 @@ static bool open_program(struct live_process *p, ElfW(Ehdr) *ret)
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/exe", (int)p->reader);
     ssize_t length = readlink(path, p->program, sizeof p->program - 1);
-    if (length < 0 && errno == ENOENT)
+    if (length < 0 && live_thread_is_kernels(p->pid, p->reader))
         return fail(p, "it runs no program: a thread of the kernel");
     if (length < 0) {
         live_process_refused(p, errno);
@@ -231,11 +246,12 @@ static bool open_program(struct live_process *p, ElfW(Ehdr) *ret)
     return got < 0 ? false : got == sizeof *ret || fail(p, "its program is no ELF file");
 }
 
-/* ---- the loader's data --------------------------------------------------------------------- */
+/* ---- the program --------------------------------------------------------------------------- */
 
-static bool read_auxiliary(struct live_process *p, struct auxiliary *ret)
+static bool read_auxiliary(struct live_process *p, struct live_auxiliary *ret)
 {
     ElfW(auxv_t) entries[AUXILIARY_MOST];
+    errno = 0; /* and stays so where the memory has gone, but not the process */
     FILE *file = open_of(p->reader, "auxv");
     size_t count = file ? fread(entries, sizeof *entries, AUXILIARY_MOST, file) : 0;
     int error = errno;
@@ -257,85 +273,8 @@ static bool read_auxiliary(struct live_process *p, struct auxiliary *ret)
     return count != 0 && (ret->segments || fail(p, "it is becoming another program"));
 }
 
-/* Where the image is whose auxiliary vector it is: its program, or the loader that was called by
- * name with the program as an argument. */
-struct main_image {
-    uint64_t bias, dynamic, interpreter;
-};
-
-static bool read_segments(struct live_process *p, const struct auxiliary *a,
-                          const ElfW(Ehdr) *header, struct main_image *ret)
-{
-    ElfW(Phdr) segments[SEGMENTS_MOST];
-    size_t count = a->segment_count < SEGMENTS_MOST ? a->segment_count : SEGMENTS_MOST;
-    if (!live_read_all(p->reader, a->segments, segments, count * sizeof *segments)) {
-        live_process_refused(p, errno);
-        return false;
-    }
-    memset(ret, 0, sizeof *ret);
-    ret->bias = a->entry - header->e_entry;
-    for (size_t i = 0; i < count; i++) {
-        if (segments[i].p_type == PT_DYNAMIC)
-            ret->dynamic = ret->bias + segments[i].p_vaddr;
-        if (segments[i].p_type == PT_INTERP)
-            ret->interpreter = ret->bias + segments[i].p_vaddr;
-    }
-    return true;
-}
-
-static uint64_t tag(pid_t pid, uint64_t dynamic, int64_t wanted)
-{
-    ElfW(Dyn) entry;
-    for (int i = 0; i < ENTRIES_MOST; i++) {
-        if (!live_read_all(pid, dynamic + i * sizeof entry, &entry, sizeof entry) ||
-            entry.d_tag == DT_NULL)
-            return 0;
-        if (entry.d_tag == wanted)
-            return entry.d_un.d_val;
-    }
-    return 0;
-}
-
-/* A loader that was called by name has no DT_DEBUG (a static program has one, for itself): it
- * exports the structure as _r_debug. In each loader there is, the names follow the symbols. */
-static uint64_t exported(pid_t pid, const struct main_image *image)
-{
-    uint64_t symbols = tag(pid, image->dynamic, DT_SYMTAB);
-    uint64_t strings = tag(pid, image->dynamic, DT_STRTAB), at = 0;
-    uint64_t bias_of_tables = symbols < image->bias ? image->bias : 0;
-    for (uint64_t i = symbols; !at && symbols && i < strings; i += sizeof(ElfW(Sym))) {
-        ElfW(Sym) symbol;
-        if (!live_read_all(pid, bias_of_tables + i, &symbol, sizeof symbol))
-            break;
-        char *name = live_read_string(pid, bias_of_tables + strings + symbol.st_name);
-        if (name && strcmp(name, "_r_debug") == 0)
-            at = image->bias + symbol.st_value;
-        free(name);
-    }
-    return at;
-}
-
-static bool find_debug(struct live_process *p, const struct auxiliary *a,
-                       const struct main_image *image)
-{
-    char *interpreter = live_read_string(p->reader, image->interpreter);
-    const char *name = interpreter ? interpreter : p->program, *end = strrchr(name, '/');
-    p->is_musl = strncmp(end ? end + 1 : name, "ld-musl", 7) == 0;
-    free(interpreter);
-    p->loader = a->base ? a->base : image->bias;
-    if (!image->interpreter && !a->base && image->dynamic)
-        p->debug = exported(p->reader, image);
-    else if (image->dynamic)
-        p->debug = tag(p->reader, image->dynamic, DT_DEBUG);
-    if (p->debug)
-        return true;
-    if (!image->interpreter)
-        return fail(p, "a static program: it has no loader that could be asked");
-    return fail(p, "its loader has not begun yet");
-}
-
 /* Where the kernel has put the program and its stack, at random. */
-static uint64_t place_of(const struct auxiliary *a)
+static uint64_t place_of(const struct live_auxiliary *a)
 {
     return a->base ^ a->entry ^ a->random << 8;
 }
@@ -343,23 +282,21 @@ static uint64_t place_of(const struct auxiliary *a)
 bool live_process_is_another(const struct live_process *process)
 {
     struct live_process now = *process;
-    struct auxiliary auxiliary;
-    return process->place && read_auxiliary(&now, &auxiliary) &&
-           place_of(&auxiliary) != process->place;
+    struct live_auxiliary auxiliary;
+    if (!process->place)
+        return false;
+    return !read_auxiliary(&now, &auxiliary) || place_of(&auxiliary) != process->place;
 }
 
 bool live_process_open(pid_t pid, struct live_process *p)
 {
-    struct auxiliary auxiliary;
-    struct main_image image;
+    struct live_auxiliary auxiliary;
     ElfW(Ehdr) header;
     memset(p, 0, sizeof *p);
     long group = pid > 0 ? status_number(pid, "Tgid:") : -1;
     p->pid = group > 0 ? (pid_t)group : pid;
     if (group <= 0)
         return fail(p, "no such process");
-    if (p->pid == getpid())
-        return fail(p, "this is fini itself");
     p->reader = living_thread(p->pid);
     if (!p->reader)
         return fail(p, "it has ended");
@@ -367,6 +304,5 @@ bool live_process_open(pid_t pid, struct live_process *p)
     /* Before anything is read that an exec changes. */
     p->place = read_auxiliary(p, &auxiliary) ? place_of(&auxiliary) : 0;
     return open_program(p, &header) && same_architecture(p, &header) &&
-           read_auxiliary(p, &auxiliary) && read_segments(p, &auxiliary, &header, &image) &&
-           find_debug(p, &auxiliary, &image);
+           read_auxiliary(p, &auxiliary) && live_loader_find(p, &auxiliary, &header);
 }

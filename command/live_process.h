@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * live_process.h - whether a process can be looked at, and where its loader's data is.
+ * live_process.h - whether a process can be looked at, and what is known before it is stopped.
  */
 #ifndef COMMAND_LIVE_PROCESS_H
 #define COMMAND_LIVE_PROCESS_H
@@ -31,8 +31,8 @@ struct live_process {
 /* false: it cannot, and error says why. */
 bool live_process_open(pid_t pid, struct live_process *ret);
 
-/* It has become another program since it was opened, as far as can be told: where the kernel puts
- * programs at random. */
+/* It has become another program since it was opened, or is about to, as far as can be told: where
+ * the kernel puts programs at random. */
 bool live_process_is_another(const struct live_process *process);
 
 /* Why ptrace did not let us, from errno and what the system is set to. */
@@ -43,6 +43,10 @@ char live_thread_state(pid_t pid, pid_t tid);
 
 /* Whether this thread has ended, and is only waited for. */
 bool live_thread_is_dead(pid_t pid, pid_t tid);
+
+/* A thread of the kernel, also a worker of io_uring: one belongs to the process, but nothing of the
+ * program runs in it, and to stop it ends what it is at, with an error that the program sees. */
+bool live_thread_is_kernels(pid_t pid, pid_t tid);
 
 /* The ELF header of this program: of the architecture that can be looked at. */
 bool live_own_header(ElfW(Ehdr) *ret);

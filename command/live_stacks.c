@@ -6,17 +6,17 @@
 #include "live_stacks.h"
 
 #include <elfutils/libdwfl.h>
-#include <fcntl.h>
-#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "demangle.h"
+#include "live_copy.h"
 #include "live_core.h"
+#include "regular.h"
 
-enum { IMAGE_MOST = 512 << 20, SEGMENTS_MOST = 64, COPIES_MOST = 4096 };
+enum { COPIES_MOST = 4096, THREADS_OF_A_CORE = 512 };
 
 /* libdwfl hands its callbacks nothing of ours for modules that it has found by itself. */
 static struct {
@@ -34,73 +34,30 @@ static int open_mapped(const struct live_mapping *mapping, char **ret_name)
     char path[LIVE_PATH_SIZE];
     int fd = -1;
     enum live_file file = live_file_of(reading.process, mapping, path);
-    if (file == FILE_NONE)
+    if (mapping->path[0] != '/')
         return -1;
     if (file == FILE_THERE || file == FILE_CHANGED)
-        fd = open(path, O_RDONLY | O_CLOEXEC);
+        fd = regular_open(path);
     if (fd < 0) {
         snprintf(path, sizeof path, "/proc/%d/map_files/%llx-%llx", (int)reading.process->reader,
                  (unsigned long long)mapping->start, (unsigned long long)mapping->end);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
+        fd = regular_open(path);
     }
     if (fd >= 0)
         *ret_name = strdup(path);
     return fd;
 }
 
-static uint64_t end_in_file(const ElfW(Phdr) *s)
+static Elf *from_memory(const struct live_mapping *mapping, uint64_t base)
 {
-    bool counts = s->p_type == PT_LOAD && s->p_filesz <= IMAGE_MOST && s->p_offset <= IMAGE_MOST;
-    return counts ? s->p_offset + s->p_filesz : 0;
-}
-
-static uint64_t size_in_file(const ElfW(Phdr) *segments, size_t count)
-{
-    uint64_t size = 0;
-    for (size_t i = 0; i < count; i++)
-        if (end_in_file(&segments[i]) > size)
-            size = end_in_file(&segments[i]);
-    return size <= IMAGE_MOST ? size : 0;
-}
-
-static bool read_headers(uint64_t base, ElfW(Ehdr) *ret, ElfW(Phdr) *ret_segments)
-{
-    pid_t pid = reading.process->reader;
-    return live_read_all(pid, base, ret, sizeof *ret) &&
-           memcmp(ret->e_ident, ELFMAG, SELFMAG) == 0 && ret->e_phnum <= SEGMENTS_MOST &&
-           live_read_all(pid, base + ret->e_phoff, ret_segments,
-                         ret->e_phnum * sizeof *ret_segments);
-}
-
-/* The segments at their places in the file. */
-static void copy_segments(uint64_t base, const ElfW(Phdr) *segments, size_t count, char *copy)
-{
-    uint64_t bias = base;
-    for (size_t i = count; i-- > 0;)
-        if (segments[i].p_type == PT_LOAD)
-            bias = base - (segments[i].p_vaddr - segments[i].p_offset);
-    for (size_t i = 0; i < count; i++)
-        if (end_in_file(&segments[i]))
-            live_read(reading.process->reader, bias + segments[i].p_vaddr,
-                      copy + segments[i].p_offset, segments[i].p_filesz);
-}
-
-/* There may be no sections, but unwind tables and dynamic symbols. */
-static Elf *from_memory(uint64_t base)
-{
-    ElfW(Ehdr) header;
-    ElfW(Phdr) segments[SEGMENTS_MOST];
-    if (reading.copy_count == COPIES_MOST || !read_headers(base, &header, segments))
-        return NULL;
-    uint64_t size = size_in_file(segments, header.e_phnum);
-    char *copy = size > sizeof header ? calloc(1, size) : NULL;
+    size_t size;
+    char *copy = NULL;
+    if (reading.copy_count < COPIES_MOST)
+        copy = live_copy_image(reading.process->reader, base,
+                               live_mappings_size(reading.mappings, mapping), &size);
     if (!copy)
         return NULL;
     reading.copies[reading.copy_count++] = copy;
-    copy_segments(base, segments, header.e_phnum, copy);
-    if (header.e_shoff + (uint64_t)header.e_shnum * header.e_shentsize > size)
-        header.e_shoff = header.e_shnum = header.e_shstrndx = 0;
-    memcpy(copy, &header, sizeof header);
     return elf_memory(copy, size);
 }
 
@@ -113,7 +70,7 @@ static int find_elf(Dwfl_Module *module, void **data, const char *name, Dwarf_Ad
     (void)name;
     int fd = mapping ? open_mapped(mapping, ret_name) : -1;
     if (fd < 0 && mapping)
-        *ret_elf = from_memory(base);
+        *ret_elf = from_memory(mapping, base);
     return fd;
 }
 
@@ -162,6 +119,11 @@ struct walk {
     struct live_stack *stack;
 };
 
+static bool is_unknown(Dwarf_Addr pc)
+{
+    return pc == (Dwarf_Addr)-1 / 0xff * LIVE_UNKNOWN;
+}
+
 /* A return address may already belong to the next function: the call is before it. */
 static int add_frame(Dwfl_Frame *state, void *argument)
 {
@@ -169,7 +131,7 @@ static int add_frame(Dwfl_Frame *state, void *argument)
     struct live_stack *stack = walk->stack;
     bool activation;
     Dwarf_Addr pc;
-    if (stack->count == FRAMES_MOST || !dwfl_frame_pc(state, &pc, &activation))
+    if (stack->count == FRAMES_MOST || !dwfl_frame_pc(state, &pc, &activation) || is_unknown(pc))
         return DWARF_CB_ABORT;
     struct live_frame *frames = realloc(stack->frames, (stack->count + 1) * sizeof *frames);
     if (!frames)
@@ -183,13 +145,43 @@ static int add_frame(Dwfl_Frame *state, void *argument)
     return DWARF_CB_OK;
 }
 
-static void walk_all(Dwfl *dwfl, const struct live_snapshot *snapshot, struct live_stacks *ret)
+/* Its unwind table says that there is no return address: _start, and where threads begin. */
+static bool is_outermost(Dwfl *dwfl, uint64_t address)
 {
-    for (size_t i = 0; i < ret->count; i++) {
-        struct walk walk = {dwfl, &snapshot->images, &ret->list[i]};
-        if (snapshot->threads[i].stack)
-            ret->list[i].whole = dwfl_getthread_frames(dwfl, snapshot->threads[i].tid, add_frame,
-                                                       &walk) == 0;
+    Dwarf_Addr bias, begin, end;
+    Dwarf_Op memory[3], *operations;
+    Dwarf_Frame *frame;
+    bool signal;
+    size_t count = 1;
+    Dwfl_Module *module = dwfl_addrmodule(dwfl, address);
+    Dwarf_CFI *table = module ? dwfl_module_eh_cfi(module, &bias) : NULL;
+    if (!table || dwarf_cfi_addrframe(table, address - bias, &frame) != 0)
+        return false;
+    int number = dwarf_frame_info(frame, &begin, &end, &signal);
+    bool undefined = number >= 0 &&
+                     dwarf_frame_register(frame, number, memory, &operations, &count) == 0 &&
+                     count == 0 && operations == memory;
+    free(frame);
+    return undefined;
+}
+
+/* libdwfl (0.188) takes it for the end of a stack as well that memory was not there to be read. */
+static bool is_whole(Dwfl *dwfl, const struct live_stack *stack)
+{
+    bool all_there = !stack->thread->asleep && !stack->thread->stack_cut;
+    return stack->count &&
+           (all_there || is_outermost(dwfl, stack->frames[stack->count - 1].address));
+}
+
+static void walk_all(Dwfl *dwfl, const struct live_images *images, struct live_stack *stacks,
+                     size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct walk walk = {dwfl, images, &stacks[i]};
+        if (stacks[i].thread->stack)
+            stacks[i].whole = dwfl_getthread_frames(dwfl, stacks[i].thread->tid, add_frame,
+                                                    &walk) == 0 &&
+                              is_whole(dwfl, &stacks[i]);
     }
 }
 
@@ -211,15 +203,22 @@ static Dwfl *open_dwfl(const struct live_process *process, Elf *core)
     return NULL;
 }
 
-static bool walk_core(const struct live_process *process, const struct live_snapshot *snapshot,
-                      Elf *core, struct live_stacks *ret)
+/* The threads that begin there, by a core file of these alone. */
+static bool walk_some(const struct live_process *process, const struct live_images *images,
+                      struct live_stack *stacks, size_t count)
 {
+    size_t size = 0;
+    char *bytes = live_core_make(process->pid, stacks->thread, count, &size);
+    Elf *core = bytes ? elf_memory(bytes, size) : NULL;
     Dwfl *dwfl = core ? open_dwfl(process, core) : NULL;
-    if (!dwfl)
-        return false;
-    walk_all(dwfl, snapshot, ret);
+    if (dwfl)
+        walk_all(dwfl, images, stacks, count);
     dwfl_end(dwfl);
-    return true;
+    elf_end(core);
+    free(bytes);
+    while (reading.copy_count)
+        free(reading.copies[--reading.copy_count]);
+    return dwfl != NULL;
 }
 
 static void prepare(const struct live_snapshot *snapshot, struct live_stacks *ret)
@@ -230,22 +229,22 @@ static void prepare(const struct live_snapshot *snapshot, struct live_stacks *re
         ret->list[i].thread = &snapshot->threads[i];
 }
 
+/* libelf looks for each piece of a core file from the beginning (0.188, elf_getdata_rawchunk), so
+ * the time grows with the square of the threads that are in one. */
 bool live_stacks_read(const struct live_process *process, const struct live_mappings *mappings,
                       const struct live_snapshot *snapshot, struct live_stacks *ret)
 {
-    size_t size = 0;
+    bool walked = true;
     prepare(snapshot, ret);
     unsetenv("DEBUGINFOD_URLS"); /* nothing is asked of the network */
     elf_version(EV_CURRENT);
     reading.process = process;
     reading.mappings = mappings;
-    char *bytes = live_core_make(process, snapshot, &size);
-    Elf *core = bytes ? elf_memory(bytes, size) : NULL;
-    bool walked = walk_core(process, snapshot, core, ret);
-    elf_end(core);
-    free(bytes);
-    while (reading.copy_count)
-        free(reading.copies[--reading.copy_count]);
+    for (size_t i = 0; i < ret->count; i += THREADS_OF_A_CORE) {
+        size_t left = ret->count - i;
+        walked &= walk_some(process, &snapshot->images, &ret->list[i],
+                            left < THREADS_OF_A_CORE ? left : THREADS_OF_A_CORE);
+    }
     return walked;
 }
 

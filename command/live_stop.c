@@ -5,9 +5,11 @@
  * PTRACE_SEIZE sends no signal, and a seized thread goes on by itself when its tracer ends; and the
  * tracer is a thread that does nothing else and ends, so that no later error of ours matters.
  *
- * What a process may notice (signal(7), "Interruption of system calls by stop signals"): calls that
- * the kernel does not restart, epoll_wait, semop, sigtimedwait and those of sockets with a time
- * limit, end with EINTR. Nothing can be done about that from outside.
+ * Calls that the kernel does not restart after a stop end with EINTR. To set the registers back is
+ * no way out: a signal that comes in between has to end such a call, and would not. So who sleeps
+ * in one is left asleep. A process may notice that it was looked at where a thread goes to sleep in
+ * the moment between our look and the interruption, or is woken by a signal that nobody heeds: the
+ * kernel throws none away while one thread is traced (sig_ignored in kernel/signal.c).
  */
 #include "live_stop.h"
 
@@ -17,6 +19,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,12 +29,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "command.h"
+#include "text.h"
+
 enum {
     STACK_MOST = 256 << 10,     /* of one thread */
     STACKS_MOST = 256 << 20,    /* of all together */
     ROUNDS_MOST = 100,          /* of looking for new threads */
     SPINS = 20, PATIENCE = 40,  /* rounds without a pause; rounds before asking if it is in vain */
-    WAIT_MOST = 2000            /* rounds of 100 us at least: for threads that do not stop */
+    WAIT_MOST = 2000,           /* rounds of 100 us at least: for threads that do not stop */
+    AWAKE_MOST = 2,             /* times to try again since one woke that was left asleep */
+    STOP_MOST = 10              /* seconds, where it should take milliseconds */
 };
 
 struct stop {
@@ -45,7 +53,8 @@ struct stop {
 };
 
 /* Whose threads are asked for while the tracer waits in the kernel; see reap. */
-static struct live_snapshot *volatile waiting;
+static struct live_snapshot *_Atomic waiting;
+static atomic_bool called;
 
 static uint64_t now(void)
 {
@@ -75,27 +84,35 @@ static void read_name(pid_t pid, struct live_thread *thread)
         fclose(file);
 }
 
-/* A thread that has ended meanwhile does not count. */
-static bool seize(struct stop *s, pid_t tid)
+/* A thread that has ended meanwhile does not count: *ret_ended. */
+static bool seize(struct stop *s, pid_t tid, bool *ret_ended)
 {
-    struct live_snapshot *all = s->snapshot;
-    struct live_thread *list = realloc(all->threads, (all->thread_count + 1) * sizeof *list);
-    if (!list)
-        return false;
-    all->threads = list;
-    waiting = all;
+    waiting = s->snapshot;
     long seized = ptrace(PTRACE_SEIZE, tid, NULL, NULL);
     int error = errno;
     waiting = NULL;
-    if (seized != 0) {
-        if (error == ESRCH || live_thread_is_dead(s->process->pid, tid))
-            return true;
+    *ret_ended = seized != 0 && (error == ESRCH || live_thread_is_dead(s->process->pid, tid));
+    if (seized != 0 && !*ret_ended)
         live_process_refused(s->process, error);
+    return seized == 0 || *ret_ended;
+}
+
+static bool take(struct stop *s, pid_t tid)
+{
+    struct live_snapshot *all = s->snapshot;
+    struct live_thread *list = realloc(all->threads, (all->thread_count + 1) * sizeof *list);
+    bool ended = false;
+    if (!list)
         return false;
-    }
-    memset(&list[all->thread_count], 0, sizeof *list);
-    list[all->thread_count].tid = tid;
-    read_name(s->process->pid, &list[all->thread_count++]);
+    all->threads = list;
+    struct live_thread *new = &list[all->thread_count];
+    memset(new, 0, sizeof *new);
+    new->tid = tid;
+    new->asleep = live_sleep_read(s->process->pid, tid, &new->sleep);
+    if (!new->asleep && !seize(s, tid, &ended))
+        return false;
+    read_name(s->process->pid, new);
+    all->thread_count += !ended;
     return true;
 }
 
@@ -109,8 +126,9 @@ static bool seize_new(struct stop *s, size_t *ret_new)
     DIR *folder = opendir(path);
     for (struct dirent *entry; folder && ok && (entry = readdir(folder));) {
         pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (tid > 0 && !knows(s->snapshot, tid))
-            ok = seize(s, tid);
+        if (tid > 0 && !knows(s->snapshot, tid) &&
+            !live_thread_is_kernels(s->process->pid, tid))
+            ok = take(s, tid);
     }
     if (folder)
         closedir(folder);
@@ -136,7 +154,12 @@ static void note_state(struct live_thread *thread, int status)
 
 static bool runs(const struct live_thread *thread)
 {
-    return !thread->stopped && !thread->gone;
+    return !thread->stopped && !thread->gone && !thread->asleep;
+}
+
+static bool is_ours(const struct live_thread *thread)
+{
+    return !thread->gone && !thread->asleep;
 }
 
 static void ask(struct live_thread *thread)
@@ -155,7 +178,7 @@ static size_t wait_once(struct live_snapshot *s, size_t first)
 {
     size_t running = 0;
     for (size_t i = 0; i < s->thread_count; i++) {
-        if (!s->threads[i].gone)
+        if (is_ours(&s->threads[i]))
             ask(&s->threads[i]);
         running += i >= first && runs(&s->threads[i]);
     }
@@ -177,7 +200,8 @@ static void interrupt_from(const struct live_process *process, struct live_snaps
 {
     static const struct timespec moment = {0, 100000};
     for (size_t i = first; i < s->thread_count; i++)
-        ptrace(PTRACE_INTERRUPT, s->threads[i].tid, NULL, NULL);
+        if (is_ours(&s->threads[i]))
+            ptrace(PTRACE_INTERRUPT, s->threads[i].tid, NULL, NULL);
     for (int i = 0; i < WAIT_MOST && wait_once(s, first); i++) {
         if (i > SPINS)
             nanosleep(&moment, NULL);
@@ -224,6 +248,7 @@ static void copy_stack(struct stop *s, struct live_thread *thread)
         return;
     memcpy(thread->stack, buffer, got);
     thread->stack_size = got;
+    thread->stack_cut = got == sizeof buffer;
     s->stacks += got;
 }
 
@@ -234,12 +259,36 @@ static bool copy_registers(struct live_thread *thread)
            into.iov_len == sizeof thread->registers;
 }
 
+/* With these two a stack can be followed as long as no frame is found by another register. None of
+ * those is zero: that would be the end of the stack for libdwfl. */
+static bool set_registers(struct live_thread *thread)
+{
+    memset(&thread->registers, LIVE_UNKNOWN, sizeof thread->registers);
+    thread->registers.STACK_POINTER = thread->sleep.stack;
+    thread->registers.INSTRUCTION_POINTER = thread->sleep.address;
+    return true;
+}
+
 static void copy_threads(struct stop *s)
 {
     for (size_t i = 0; i < s->snapshot->thread_count; i++) {
         struct live_thread *thread = &s->snapshot->threads[i];
-        if (thread->stopped && copy_registers(thread))
+        if (thread->asleep ? set_registers(thread) : thread->stopped && copy_registers(thread))
             copy_stack(s, thread);
+    }
+}
+
+/* The stack of one that has woken was copied while it changed. */
+static void check_sleep(struct live_snapshot *s, pid_t pid)
+{
+    for (size_t i = 0; i < s->thread_count; i++) {
+        struct live_thread *thread = &s->threads[i];
+        if (!thread->asleep || live_sleep_lasts(pid, thread->tid, &thread->sleep))
+            continue;
+        s->woke = true;
+        free(thread->stack);
+        thread->stack = NULL;
+        thread->stack_size = 0;
     }
 }
 
@@ -257,7 +306,9 @@ static bool copy_all(struct stop *s)
 {
     choose_reader(s);
     copy_threads(s);
-    if (live_images_list(s->process, s->layout, &s->snapshot->images))
+    bool listed = live_images_list(s->process, s->layout, &s->snapshot->images);
+    check_sleep(s->snapshot, s->process->pid);
+    if (listed)
         return true;
     snprintf(s->process->error, sizeof s->process->error, "the list of its loader is not there");
     return false;
@@ -282,9 +333,10 @@ static void reap(int signal)
     int saved = errno;
     struct live_snapshot *s = waiting;
     for (size_t i = 0; s && i < s->thread_count; i++)
-        if (!s->threads[i].gone)
+        if (is_ours(&s->threads[i]))
             ask(&s->threads[i]);
     errno = saved;
+    called = false;
 }
 
 static bool is_over(sem_t *over)
@@ -299,12 +351,33 @@ static bool is_over(sem_t *over)
     return sem_timedwait(over, &until) == 0;
 }
 
+/* The tracer may wait for a page of memory that the process itself would have to bring
+ * (userfaultfd, a file system of its own), and stands. Only our end ends that. */
+static void check_patience(pid_t pid, uint64_t begun)
+{
+    char subject[32];
+    if (now() - begun < STOP_MOST * (uint64_t)1000000000)
+        return;
+    snprintf(subject, sizeof subject, "%d", (int)pid);
+    text_error(subject, "it could not be copied in %d seconds, and runs again", STOP_MOST);
+    _exit(STATUS_ERROR);
+}
+
+/* Not called again before it has had a while for its work: asking for many threads takes long. */
 static void join(pthread_t thread, struct stop *s)
 {
     struct sigaction action = {.sa_handler = reap}, before;
+    uint64_t begun = now();
+    bool rested = true;
     sigaction(SIGURG, &action, &before);
-    while (!is_over(&s->over))
-        pthread_kill(thread, SIGURG);
+    while (!is_over(&s->over)) {
+        check_patience(s->process->pid, begun);
+        if (rested && !called && waiting) {
+            called = true;
+            pthread_kill(thread, SIGURG);
+        }
+        rested = !called;
+    }
     pthread_join(thread, NULL);
     sigaction(SIGURG, &before, NULL);
 }
@@ -353,7 +426,8 @@ bool live_stop(struct live_process *process, const struct live_layout *layout, b
             ok = trace_in_thread(&s);
         else if (!(ok = live_images_list(process, layout, &ret->images)))
             live_process_refused(process, errno);
-        if (!ok || !(ret->images.at_work || ret->images.cut_off))
+        bool again = ret->images.at_work || ret->images.cut_off || (ret->woke && i < AWAKE_MOST);
+        if (!ok || !again)
             break;
     }
     return ok;

@@ -2,9 +2,11 @@
  *
  * main.c - fini: which command is meant.
  */
+#include <fcntl.h>
 #include <fini.h>
 #include <getopt.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -53,6 +55,20 @@ int command_finish(int status)
     return STATUS_ERROR;
 }
 
+void command_await_children(void)
+{
+    signal(SIGCHLD, SIG_DFL);
+}
+
+/* A stream that is closed fails, as before, and no file of ours takes its number. A program that
+ * is started finds it closed. */
+static void keep_streams(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            open("/dev/null", (fd == 0 ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+}
+
 static int dispatch(int argc, char **argv)
 {
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
@@ -66,6 +82,7 @@ int main(int argc, char **argv)
 {
     static const struct option options[] = {
         {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
+    keep_streams();
     setlocale(LC_CTYPE, "");
     switch (getopt_long(argc, argv, "+hV", options, NULL)) {
     case 'h': return command_finish(help());

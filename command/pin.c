@@ -49,20 +49,22 @@ static const char *try(const char *path, bool unpin)
     case PROBE_STAYS: return unpin ? "it stays all the same: `fini check` says why" : NULL;
     case PROBE_GONE: return unpin ? NULL : "this loader unloads it all the same";
     case PROBE_REFUSED: return "it cannot be loaded here, so it cannot be tried";
-    default: return "loading it does not end well";
+    case PROBE_AT_STARTUP: return "it is a part of every process, so it cannot be tried";
+    case PROBE_FAILED: return "the probe could not be started";
+    default: return "it ends the process that loads and unloads it: `fini check --probe` says how";
     }
 }
 
-static int write_result(const char *input, struct pin_file *file, const struct options *options)
+static int write_result(const char *place, struct pin_file *file, const struct options *options)
 {
-    const char *error = pin_file_prepare(file, options->output);
+    const char *error = pin_file_prepare(file, place);
     if (!error && options->try)
         error = try(file->new_path, options->unpin);
     if (!error)
         error = pin_file_commit(file);
     if (!error)
         return STATUS_NOTHING;
-    text_error(options->output ? options->output : input, "%s", error);
+    text_error(place, "%s", error);
     return STATUS_ERROR;
 }
 
@@ -82,7 +84,8 @@ static int pin(const char *input, const struct options *options)
     struct pin_file file;
     enum pin_change change = PIN_SAME;
     int status = STATUS_ERROR;
-    const char *error = pin_file_open(input, !options->output, &file);
+    const char *place = options->output ? options->output : input;
+    const char *error = pin_file_open(input, &file);
     if (!error)
         error = pin_elf(file.bytes, file.size, !options->unpin, &change);
     if (!error && options->unpin && change == PIN_CHANGED)
@@ -92,9 +95,9 @@ static int pin(const char *input, const struct options *options)
     else if (change == PIN_SAME && !options->output)
         status = STATUS_NOTHING;
     else
-        status = write_result(input, &file, options);
+        status = write_result(place, &file, options);
     if (status == STATUS_NOTHING && !options->quiet) {
-        text_print(COLOUR_STRONG, options->output ? options->output : input);
+        text_print(COLOUR_STRONG, place);
         printf(": %s%s\n", change == PIN_SAME ? "already " : "",
                options->unpin ? "not pinned" : "pinned");
     }
@@ -110,6 +113,8 @@ static const struct option long_options[] = {
 int pin_run(int argc, char **argv)
 {
     struct options options = {0};
+    text_choose_colour("auto");
+    command_await_children();
     for (int option; (option = getopt_long(argc, argv, "uo:tqh", long_options, NULL)) != -1;) {
         switch (option) {
         case 'u': options.unpin = true; break;

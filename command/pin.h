@@ -21,15 +21,15 @@ struct pin_file {
     size_t size;
     struct stat info;
     int fd;
-    char *path;                /* what is replaced; links followed */
+    char *path;                /* where the result goes; links followed */
+    bool replaced;             /* that is the input, whose owner and attributes are to be kept */
     char *new_path;            /* beside it; NULL: there is none to remove */
 };
 
-/* All but close answer NULL, or what is wrong. Close in any case. `replaced`: the file itself is to
- * be written, so that what would be lost then is refused. */
-const char *pin_file_open(const char *path, bool replaced, struct pin_file *ret);
-/* Writes the new file beside its place. output NULL: the place is the old file's. */
-const char *pin_file_prepare(struct pin_file *file, const char *output);
+/* All but close answer NULL, or what is wrong. Close in any case. */
+const char *pin_file_open(const char *path, struct pin_file *ret);
+/* Writes the new file beside its place. */
+const char *pin_file_prepare(struct pin_file *file, const char *place);
 const char *pin_file_commit(struct pin_file *file);
 void pin_file_close(struct pin_file *file);
 

@@ -4,11 +4,13 @@
  *
  * A library may be mapped by programs that run, so that it is never written in place: the new one
  * is written beside it, reaches the disk, and takes its name. Owner, mode and extended attributes
- * go with it; where they cannot, it is refused. Time stamps are new.
+ * go with it; where they cannot, it is refused. Time stamps are new. A signal that ends us takes
+ * what is not finished with it.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,26 @@
 static const char *last_error(void)
 {
     return strerror(errno);
+}
+
+static char *volatile unfinished;
+
+static void remove_unfinished(int number)
+{
+    if (unfinished)
+        unlink(unfinished);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+static void guard(char *path)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action;
+    unfinished = path;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (sigaction(numbers[i], NULL, &action) == 0 && action.sa_handler == SIG_DFL)
+            signal(numbers[i], remove_unfinished);
 }
 
 static const char *map(struct pin_file *file)
@@ -39,20 +61,15 @@ static const char *map(struct pin_file *file)
     return NULL;
 }
 
-const char *pin_file_open(const char *path, bool replaced, struct pin_file *ret)
+const char *pin_file_open(const char *path, struct pin_file *ret)
 {
     *ret = (struct pin_file){.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
-    ret->path = ret->fd < 0 ? NULL : realpath(path, NULL);
-    if (!ret->path)
+    if (ret->fd < 0)
         return last_error();
     const char *error = map(ret);
-    if (error)
-        return error;
-    if (fgetxattr(ret->fd, "security.ima", NULL, 0) > 0)
+    if (!error && fgetxattr(ret->fd, "security.ima", NULL, 0) > 0)
         return "it is signed (security.ima): the signature would no longer fit";
-    if (replaced && ret->info.st_nlink > 1)
-        return "it has other names (hard links), which would keep the old one: use --output";
-    return NULL;
+    return error;
 }
 
 static bool write_all(int fd, const unsigned char *bytes, size_t size)
@@ -100,24 +117,40 @@ static bool copy_properties(const struct pin_file *file, int to)
     return copy_attributes(file->fd, to) && fchmod(to, file->info.st_mode & 07777) == 0;
 }
 
-static const char *fill(struct pin_file *file, int fd, bool replaced)
+static const char *fill(const struct pin_file *file, int fd)
 {
     if (!write_all(fd, file->bytes, file->size))
         return last_error();
-    if (replaced && !copy_properties(file, fd))
+    if (file->replaced && !copy_properties(file, fd))
         return "its owner, mode or attributes cannot be kept: use --output";
-    if (!replaced && fchmod(fd, file->info.st_mode & 0777) < 0)
+    if (!file->replaced && fchmod(fd, file->info.st_mode & 0777) < 0)
         return last_error();
     return fsync(fd) == 0 ? NULL : last_error();
 }
 
-const char *pin_file_prepare(struct pin_file *file, const char *output)
+/* A name that is there stands for what it leads to, which may be the input. A device or a pipe
+ * would be lost by taking its name. */
+static const char *choose_place(struct pin_file *file, const char *place)
 {
-    if (output) {
-        free(file->path);
-        file->path = strdup(output);
-    }
-    if (!file->path || asprintf(&file->new_path, "%s.XX" "XXXX", file->path) < 0) {
+    struct stat info;
+    bool there = stat(place, &info) == 0;
+    if (there && !S_ISREG(info.st_mode))
+        return "not a file";
+    file->path = there ? realpath(place, NULL) : strdup(place);
+    if (!file->path)
+        return last_error();
+    file->replaced = there && info.st_dev == file->info.st_dev && info.st_ino == file->info.st_ino;
+    if (file->replaced && info.st_nlink > 1)
+        return "it has other names (hard links), which would keep the old one: use --output";
+    return NULL;
+}
+
+const char *pin_file_prepare(struct pin_file *file, const char *place)
+{
+    const char *error = choose_place(file, place);
+    if (error)
+        return error;
+    if (asprintf(&file->new_path, "%s.XX" "XXXX", file->path) < 0) {
         file->new_path = NULL;
         return "no memory";
     }
@@ -127,7 +160,8 @@ const char *pin_file_prepare(struct pin_file *file, const char *output)
         file->new_path = NULL;
         return last_error();
     }
-    const char *error = fill(file, fd, !output);
+    guard(file->new_path);
+    error = fill(file, fd);
     close(fd);
     return error;
 }
@@ -150,6 +184,7 @@ const char *pin_file_commit(struct pin_file *file)
 {
     if (rename(file->new_path, file->path) < 0)
         return last_error();
+    unfinished = NULL;
     free(file->new_path);
     file->new_path = NULL;
     sync_folder(file->path);
@@ -164,6 +199,7 @@ void pin_file_close(struct pin_file *file)
         close(file->fd);
     if (file->new_path)
         unlink(file->new_path);
+    unfinished = NULL;
     free(file->new_path);
     free(file->path);
 }

@@ -101,8 +101,10 @@ int main(int argc, char **argv)
     state_take(&before);
     void *handle = load(argv[1]);
     struct state_file file = file_of(handle);
-    if (state_has_file(&before, file))
+    if (state_has_file(&before, file)) {
+        probe_note(FINDING_PROBE_STARTUP, "%s", argv[1]);
         end(PROBE_AT_STARTUP);
+    }
     unload(handle);
     state_take(&after);
     bool stayed = state_has_file(&after, file);

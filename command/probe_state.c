@@ -81,24 +81,41 @@ struct state_file state_file_at(uintptr_t address)
     return mapping ? mapping->file : (struct state_file){0, 0};
 }
 
+/* Its number in the list; file_count where it is not there. */
+static unsigned number_of(const struct state *state, struct state_file file)
+{
+    unsigned i = 0;
+    while (i < state->file_count &&
+           (state->file[i].device != file.device || state->file[i].inode != file.inode))
+        i++;
+    return i;
+}
+
 bool state_has_file(const struct state *state, struct state_file file)
 {
-    for (unsigned i = 0; i < state->file_count; i++)
-        if (state->file[i].device == file.device && state->file[i].inode == file.inode)
-            return true;
-    return false;
+    return number_of(state, file) < state->file_count;
+}
+
+static void take_file(struct state *state, const struct mapping *mapping)
+{
+    unsigned i = number_of(state, mapping->file);
+    if (i == STATE_FILES)
+        return;
+    if (i == state->file_count) {
+        state->file[state->file_count++] = mapping->file;
+        memcpy(state->file_name[i], mapping->name, STATE_TEXT);
+    }
+    state->file_is_code[i] |= mapping->executable;
 }
 
 static void take_mapping(struct state *state, const struct mapping *mapping)
 {
     uint64_t size = mapping->end - mapping->start;
-    if (!mapping->named) {
+    if (mapping->file.inode) {
+        take_file(state, mapping);
+    } else if (!mapping->named) {
         state->anonymous += size;
         state->anonymous_code += mapping->executable ? size : 0;
-    } else if (mapping->file.inode && !state_has_file(state, mapping->file) &&
-               state->file_count < STATE_FILES) {
-        state->file[state->file_count] = mapping->file;
-        memcpy(state->file_name[state->file_count++], mapping->name, STATE_TEXT);
     }
 }
 
@@ -301,20 +318,22 @@ static void compare_settings(const struct state *a, const struct state *b)
             probe_note(FINDING_PROBE_SETTINGS, "%s", settings[i].name);
 }
 
+/* Data that is mapped is no image. */
 static unsigned compare_files(const struct state *before, const struct state *after,
                               struct state_file library)
 {
-    unsigned count = 0;
+    unsigned images = 0;
     for (unsigned i = 0; i < after->file_count; i++) {
         bool own = after->file[i].device == library.device &&
                    after->file[i].inode == library.inode;
         if (state_has_file(before, after->file[i]))
             continue;
-        count++;
+        images += own || after->file_is_code[i];
         if (!own)
-            probe_note(FINDING_PROBE_IMAGES, "%s", after->file_name[i]);
+            probe_note(after->file_is_code[i] ? FINDING_PROBE_IMAGES : FINDING_PROBE_MAPPINGS,
+                       "%s", after->file_name[i]);
     }
-    return count;
+    return images;
 }
 
 /* Images that stay have anonymous memory too. */

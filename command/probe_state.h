@@ -26,6 +26,7 @@ struct state {
     unsigned file_count, thread_count, descriptor_count, variable_count;
     struct state_file file[STATE_FILES];
     char file_name[STATE_FILES][STATE_TEXT];
+    bool file_is_code[STATE_FILES];
     uint64_t anonymous, anonymous_code;           /* bytes mapped, without heap and stack */
     int thread[STATE_THREADS];
     char thread_name[STATE_THREADS][32];

@@ -81,18 +81,27 @@ static void show_finding(enum finding finding, const struct found *found)
     }
 }
 
-/* Where it has been tried, that counts more than what was read. */
+enum verdict result_verdict(const struct result *result)
+{
+    switch (result->probe) {
+    case PROBE_GONE: return VERDICT_UNLOADS;
+    case PROBE_STAYS:
+    case PROBE_AT_STARTUP: return VERDICT_STAYS;
+    default: return image_verdict(result->image);
+    }
+}
+
 static void show_verdict(const struct result *result)
 {
-    enum verdict read = image_verdict(result->image), verdict = read;
-    bool tried = result->probe == PROBE_GONE || result->probe == PROBE_STAYS;
-    if (tried)
-        verdict = result->probe == PROBE_GONE ? VERDICT_UNLOADS : VERDICT_STAYS;
-    text_print(verdict_colour(verdict), verdict_text(verdict));
-    if (tried && read != verdict)
-        printf(" (tried; as it was read, it %s)", verdict_text(read));
-    else if (result->probe != PROBE_UNKNOWN)
-        printf(" (tried: %s)", probe_outcome_name(result->probe));
+    enum verdict read = image_verdict(result->image), verdict = result_verdict(result);
+    bool does_harm = result->probe >= PROBE_CRASH && result->probe <= PROBE_EXIT;
+    text_print(does_harm ? COLOUR_BAD : verdict_colour(verdict), verdict_text(verdict));
+    if (result->probe == PROBE_UNKNOWN)
+        return;
+    printf(" (tried: %s", probe_outcome_name(result->probe));
+    if (read != verdict)
+        printf("; as it was read, it %s", verdict_text(read));
+    putchar(')');
 }
 
 static void show_file(const struct result *result)
@@ -120,6 +129,8 @@ static void show_finding_total(enum finding finding, size_t files)
 
 static void show_totals(const struct totals *totals)
 {
+    if (totals->files == 0)
+        puts("no shared library");
     if (totals->files < 2)
         return;
     printf("%zu files: %zu unload, %zu may stay, %zu stay", totals->files,

@@ -20,8 +20,11 @@ struct result {
     enum probe_outcome probe;   /* PROBE_UNKNOWN: it has not been probed */
 };
 
+/* Where it has been tried, that counts more than what was read. */
+enum verdict result_verdict(const struct result *result);
+
 struct totals {
-    size_t files, failed, verdict[3];
+    size_t files, failed, verdict[3]; /* failed: cannot be read */
     size_t found[FINDING_COUNT]; /* in how many files */
 };
 

@@ -12,6 +12,7 @@
 
 #include "agent.h"
 #include "command.h"
+#include "refusal.h"
 #include "text.h"
 #include "with_agent.h"
 
@@ -66,7 +67,7 @@ int run_run(int argc, char **argv)
         return command_misused("run", "nothing is asked for: --leak-at-exit, --keep");
     if (optind == argc)
         return command_misused("run", "no command");
-    const char *why = with_agent_refusal(argv[optind]);
+    const char *why = refusal_found(argv[optind]);
     if (why) {
         text_error(argv[optind], "%s", why);
         return STATUS_ERROR;

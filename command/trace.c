@@ -1,30 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
- * trace.c - fini trace: runs a program with the agent in it, and reads what that says.
+ * trace.c - fini trace: what is asked for, and the way from the program's events to the report.
  *
- * Decides: the program itself is traced, not its children; its status is the status, and its death
- * by a signal is ours. Signals from the terminal are the program's to heed; one that ends programs
- * is passed on.
+ * Decides: the program itself is traced, not its children. Leaves the process to trace_program.c,
+ * its events to trace_ring.c, and what they mean to trace_model.c.
  */
 #include <errno.h>
 #include <getopt.h>
-#include <linux/futex.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "agent.h"
 #include "command.h"
+#include "refusal.h"
 #include "text.h"
+#include "trace_program.h"
+#include "trace_ring.h"
 #include "trace_show.h"
-#include "with_agent.h"
 
 struct options {
     const char *format, *output, *colour;
@@ -32,10 +25,9 @@ struct options {
     int findings_status;        /* 0: the program's own */
 };
 
-static struct agent_ring *ring;
 static const struct show *show;
 static FILE *output;
-static volatile pid_t child;
+static struct trace_ring ring;
 
 static int help(void)
 {
@@ -57,185 +49,17 @@ static int help(void)
     return STATUS_NOTHING;
 }
 
-/* ---- the ring -------------------------------------------------------------------------------- */
-
-static bool open_ring(int *ret)
-{
-    int fd = memfd_create("fini-trace", MFD_CLOEXEC);
-    if (fd < 0 || ftruncate(fd, sizeof *ring) != 0)
-        return false;
-    ring = mmap(NULL, sizeof *ring, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (ring == MAP_FAILED)
-        return false;
-    ring->size = sizeof *ring;
-    ring->tracer = getpid();
-    *ret = fd;
-    return true;
-}
-
-static struct agent_slot *slot_at(uint64_t index)
-{
-    return &ring->slot[index % AGENT_SLOTS];
-}
-
-static void read_text(uint64_t index, size_t length, char *ret)
-{
-    size_t part = length < AGENT_TEXT ? length : AGENT_TEXT;
-    memcpy(ret, slot_at(index)->text, part); /* no more than there is room for: see slots_of */
-    for (size_t at = part; at < length; at += part) {
-        part = length - at < AGENT_MORE ? length - at : AGENT_MORE;
-        memcpy(ret + at, (char *)slot_at(++index) + sizeof(uint64_t), part);
-    }
-    ret[length] = '\0';
-}
-
-/* The program can write anything there. */
-static uint32_t slots_of(const struct agent_slot *slot)
-{
-    size_t most = AGENT_TEXT + (size_t)(slot->slots - 1) * AGENT_MORE;
-    bool sound = slot->slots >= 1 && slot->slots <= 256 && slot->length <= most;
-    return sound ? slot->slots : 0;
-}
-
-static void answer(uint64_t tail)
-{
-    atomic_store(&ring->tail, tail);
-    atomic_fetch_add(&ring->answered, 1);
-    syscall(SYS_futex, &ring->answered, FUTEX_WAKE, 1 << 20, NULL, NULL, 0);
-}
-
-/* False: there is none yet. */
-static bool read_event(struct model *model)
-{
-    static char text[AGENT_TEXT + 256 * AGENT_MORE + 1];
-    uint64_t tail = atomic_load(&ring->tail);
-    if (atomic_load_explicit(&slot_at(tail)->turn, memory_order_acquire) != tail + 1)
-        return false;
-    /* A copy: the program may change it meanwhile. */
-    struct agent_slot slot = *slot_at(tail);
-    uint32_t slots = slots_of(&slot);
-    if (slots) {
-        struct event event = {slot.type, slot.thread, slot.time, {0}, text, slot.length};
-        memcpy(event.word, slot.word, sizeof event.word);
-        read_text(tail, event.length, text);
-        model_event(model, &event);
-    }
-    answer(tail + (slots ? slots : 1));
-    return true;
-}
-
-static void read_events(struct model *model)
-{
-    while (read_event(model))
-        ;
-}
-
-/* After its death: what a thread took and did not fill is passed over. */
-static void read_rest(struct model *model)
-{
-    uint64_t head = atomic_load(&ring->head), tail;
-    while ((tail = atomic_load(&ring->tail)) < head && head - tail <= AGENT_SLOTS)
-        if (!read_event(model))
-            answer(tail + 1);
-}
-
-/* ---- the program ----------------------------------------------------------------------------- */
-
-static void pass_on(int number)
-{
-    if (child > 0)
-        kill(child, number);
-}
-
-static void ends_sleep(int number)
-{
-    (void)number;
-}
-
-static const struct {
-    int number;
-    void (*handler)(int);
-} own_signals[] = {{SIGCHLD, ends_sleep}, {SIGTERM, pass_on}, {SIGHUP, pass_on}, {SIGUSR1, pass_on},
-                   {SIGUSR2, pass_on}, {SIGINT, SIG_IGN}, {SIGQUIT, SIG_IGN}, {SIGPIPE, SIG_IGN}};
-enum { OWN_SIGNALS = sizeof own_signals / sizeof *own_signals };
-static struct sigaction signals_before[OWN_SIGNALS];
-
-static void set_signals(void)
-{
-    for (int i = 0; i < OWN_SIGNALS; i++) {
-        struct sigaction action = {.sa_handler = own_signals[i].handler};
-        sigaction(own_signals[i].number, &action, &signals_before[i]);
-    }
-}
-
-static void restore_signals(void)
-{
-    for (int i = 0; i < OWN_SIGNALS; i++)
-        sigaction(own_signals[i].number, &signals_before[i], NULL);
-}
-
-static int become(char **command, int fd)
-{
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/fd/%d", ring->tracer, fd);
-    if (setenv(AGENT_TRACE, path, 1) != 0 || !with_agent_environment(true, true))
-        return STATUS_ERROR;
-    return with_agent_become(command);
-}
-
-/* The program has signals as we had them. None is lost meanwhile: from the first moment on they are
- * the program's. */
-static pid_t start(char **command, int fd)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before);
-    set_signals();
-    child = fork();
-    if (child == 0)
-        restore_signals();
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    if (child == 0)
-        _exit(become(command, fd));
-    return child;
-}
-
-/* A thread that took a slot may have been ended by an exec before it filled it. */
-enum { ROUNDS_FOR_A_SLOT = 100 };
-
-static void pass_over_lost(void)
-{
-    static uint64_t stands_at;
-    static int rounds;
-    uint64_t tail = atomic_load(&ring->tail);
-    rounds = tail == stands_at && atomic_load(&ring->head) > tail ? rounds + 1 : 0;
-    stands_at = tail;
-    if (rounds >= ROUNDS_FOR_A_SLOT)
-        answer(tail + 1);
-}
-
-static void sleep_for_events(void)
-{
-    static const struct timespec most = {0, 20000000};
-    atomic_store(&ring->asleep, 1);
-    uint64_t tail = atomic_load(&ring->tail);
-    if (atomic_load_explicit(&slot_at(tail)->turn, memory_order_acquire) != tail + 1)
-        syscall(SYS_futex, &ring->asleep, FUTEX_WAIT, 1, &most, NULL, 0);
-    atomic_store(&ring->asleep, 0);
-}
-
 static int follow(struct model *model)
 {
     int status = 0;
     for (;;) {
-        read_events(model);
-        pid_t ended = waitpid(model->process, &status, WNOHANG);
-        if (ended == model->process || (ended < 0 && errno != EINTR))
+        trace_ring_read(&ring, model);
+        if (program_has_ended(&status))
             break;
-        sleep_for_events();
-        pass_over_lost();
+        program_stop_along();
+        trace_ring_wait(&ring);
     }
-    read_rest(model);
+    trace_ring_read_rest(&ring, model);
     return status;
 }
 
@@ -256,21 +80,6 @@ static void tell_end(struct model *model, int status)
     model_end(model, now(), text);
 }
 
-/* As the program has died; without a core file, which would be of us. */
-static int die_of(int number)
-{
-    static const struct rlimit none = {0, 0};
-    sigset_t only;
-    setrlimit(RLIMIT_CORE, &none);
-    signal(number, SIG_DFL);
-    sigemptyset(&only);
-    sigaddset(&only, number);
-    sigprocmask(SIG_UNBLOCK, &only, NULL);
-    fflush(NULL);
-    raise(number);
-    return 128 + number;
-}
-
 static void show_note(struct model *model, const struct note *note)
 {
     show->note(output, model, note);
@@ -288,7 +97,7 @@ static int finish(struct model *model, int status, const struct options *options
     if (model->findings && options->findings_status)
         return options->findings_status;
     if (WIFSIGNALED(status))
-        return die_of(WTERMSIG(status));
+        return program_die_of(WTERMSIG(status));
     return WEXITSTATUS(status);
 }
 
@@ -296,12 +105,12 @@ static int trace(char **command, const struct options *options)
 {
     static struct model model = {.show = show_note};
     int fd;
-    if (!open_ring(&fd)) {
+    if (!trace_ring_open(&ring, &fd)) {
         text_error(NULL, "no memory to be shared: %s", strerror(errno));
         return STATUS_ERROR;
     }
     model.begin = now();
-    model.process = start(command, fd);
+    model.process = program_start(command, fd);
     if (model.process < 0) {
         text_error(NULL, "%s", strerror(errno));
         return STATUS_ERROR;
@@ -309,7 +118,6 @@ static int trace(char **command, const struct options *options)
     unsetenv("DEBUGINFOD_URLS");
     show->begin(output, &model, command);
     int status = follow(&model);
-    child = 0;
     status = finish(&model, status, options);
     model_free(&model);
     return status;
@@ -378,7 +186,7 @@ static int check(const struct options *options, int argc, char **argv)
         return command_misused("trace", "--format is text, json or trace-event");
     if (optind == argc)
         return command_misused("trace", "no command");
-    const char *why = with_agent_refusal(argv[optind]);
+    const char *why = refusal_found(argv[optind]);
     if (!why)
         return -1;
     text_error(argv[optind], "%s", why);

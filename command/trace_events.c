@@ -165,7 +165,6 @@ static void put_moment(FILE *file, struct model *model, const struct note *note)
  * than what else it does, which may be nothing. */
 static void end_program(FILE *file, struct model *model, const struct note *note)
 {
-    put_moment(file, model, note);
     for (size_t i = 0; i < model->images.live_count; i++)
         put_span(file, model, note, "e", model->images.live[i]);
     while (open_count)
@@ -184,7 +183,11 @@ static void show_event(FILE *file, struct model *model, const struct note *note)
     case NOTE_THREAD: begin_thread(file, model, note, note->text); break;
     case NOTE_THREAD_ENDS: end_thread(file, model, note->time, note->thread); break;
     case NOTE_EXEC:
-    case NOTE_END: end_program(file, model, note); break;
+    case NOTE_END:
+        put_moment(file, model, note);
+        if (note->kind == NOTE_END || !note->text[0])
+            end_program(file, model, note); /* an exec that is not followed may fail yet */
+        break;
     default: put_moment(file, model, note);
     }
 }
@@ -193,6 +196,7 @@ static void show_event(FILE *file, struct model *model, const struct note *note)
  * the program runs, or when the tracer was killed. */
 static void begin_events(FILE *file, struct model *model, char **command)
 {
+    trace_json_begin();
     fputc('[', file);
     put_name(file, model, "process_name", model->process, command[0]);
 }
@@ -200,6 +204,8 @@ static void begin_events(FILE *file, struct model *model, char **command)
 static void end_events(FILE *file, struct model *model)
 {
     (void)model;
+    free(open_threads);
+    open_threads = NULL;
     fputs("\n]\n", file);
 }
 

@@ -9,8 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "agent.h"
 #include "demangle.h"
+#include "regular.h"
+
+enum { NEEDED_MOST = 1000 };
 
 static int no_debug_data(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base,
                          const char *file, const char *link, GElf_Word crc, char **ret)
@@ -38,22 +43,45 @@ static char *next_string(const char **at, const char *end)
     return copy;
 }
 
+/* No more than can be: the text may be of zero bytes. */
 static char **strings(const char *at, const char *end)
 {
-    size_t count = 0;
-    char **list = calloc(1, sizeof *list);
-    while (list && at < end) {
-        char **more = realloc(list, (count + 2) * sizeof *list);
-        if (!more)
-            break;
-        list = more;
+    size_t count = 0, most = 1;
+    for (const char *c = at; c < end && most < NEEDED_MOST; c++)
+        most += *c == '\0';
+    char **list = calloc(most + 1, sizeof *list);
+    while (list && at < end && count < most)
         list[count++] = next_string(&at, end);
-        list[count] = NULL;
-    }
     return list;
 }
 
-int images_add(struct images *images, const struct loaded *image, const char *text, size_t length)
+static const char *place_of(const struct loaded *image)
+{
+    return image->file ? image->file : image->path;
+}
+
+/* By the folder that the program is in now: it may have gone there from ours. */
+static void find_file(struct loaded *image, pid_t process)
+{
+    char link[40], folder[PATH_MAX];
+    snprintf(link, sizeof link, "/proc/%d/cwd", process);
+    ssize_t length = image->path[0] != '/' && strchr(image->path, '/') ?
+                     readlink(link, folder, sizeof folder - 1) : -1;
+    folder[length > 0 ? length : 0] = '\0';
+    if (length > 0 && asprintf(&image->file, "%s/%s", folder, image->path) < 0)
+        image->file = NULL;
+}
+
+const char *images_file(const struct loaded *image)
+{
+    struct stat now;
+    bool same = stat(place_of(image), &now) == 0 && S_ISREG(now.st_mode) &&
+                now.st_ino == image->inode && agent_changed(&now) == image->changed;
+    return same ? place_of(image) : "";
+}
+
+int images_add(struct images *images, const struct loaded *image, pid_t process, const char *text,
+               size_t length)
 {
     const char *at = text, *end = text + length;
     if (images->count == images->room) {
@@ -73,6 +101,7 @@ int images_add(struct images *images, const struct loaded *image, const char *te
     new->needed = strings(at, end);
     if (!new->path || !new->soname || !new->needed)
         return -1;
+    find_file(new, process);
     images->live[images->live_count++] = (int)images->count;
     return (int)images->count++;
 }
@@ -143,7 +172,7 @@ int images_named(const struct images *images, const char *name)
     if (*name != '/' || !realpath(name, real))
         return -1;
     for (size_t i = images->live_count; i-- > 0;)
-        if (realpath(images->list[images->live[i]].path, own) && strcmp(own, real) == 0)
+        if (realpath(place_of(&images->list[images->live[i]]), own) && strcmp(own, real) == 0)
             return images->live[i];
     return -1;
 }
@@ -163,6 +192,7 @@ static void free_image(struct loaded *image)
     free(image->needed);
     free(image->path);
     free(image->soname);
+    free(image->file);
     if (image->symbols)
         dwfl_end(image->symbols);
 }
@@ -181,27 +211,39 @@ struct place images_place(const struct images *images, uint64_t address)
     return (struct place){image >= 0 ? image : images_gone_at(images, address), address};
 }
 
-/* The file laid out from where the image began. */
-static Dwfl *open_symbols(struct loaded *image)
+static void open_symbols(struct loaded *image)
 {
-    if (image->symbols)
-        return image->symbols;
+    const char *file = images_file(image);
     image->symbols = dwfl_begin(&callbacks);
     if (!image->symbols)
-        return NULL;
+        return;
+    int fd = *file ? regular_open(file) : -1;
     dwfl_report_begin(image->symbols);
-    dwfl_report_elf(image->symbols, image->path, image->path, -1, image->begin, false);
+    if (fd >= 0 &&
+        !dwfl_report_elf(image->symbols, image->path, file, fd, image->begin, false))
+        close(fd);
     dwfl_report_end(image->symbols, NULL, NULL);
-    return image->symbols;
 }
 
-static const char *symbol_at(struct loaded *image, uint64_t address)
+/* Its file laid out from where an image began: of all loads of a file one has it open. */
+static struct loaded *with_symbols(struct images *images, struct loaded *image)
 {
-    Dwfl *symbols = open_symbols(image);
-    Dwfl_Module *module = symbols ? dwfl_addrmodule(symbols, address) : NULL;
+    for (struct loaded *other = image; other >= images->list; other--)
+        if (other->symbols && other->inode == image->inode && other->changed == image->changed &&
+            strcmp(place_of(other), place_of(image)) == 0)
+            return other;
+    open_symbols(image);
+    return image;
+}
+
+static const char *symbol_at(struct images *images, struct loaded *image, uint64_t address)
+{
+    struct loaded *source = with_symbols(images, image);
+    uint64_t there = address - image->begin + source->begin;
+    Dwfl_Module *module = source->symbols ? dwfl_addrmodule(source->symbols, there) : NULL;
     GElf_Off offset;
     GElf_Sym symbol;
-    return module ? dwfl_module_addrinfo(module, address, &offset, &symbol, NULL, NULL, NULL) :
+    return module ? dwfl_module_addrinfo(module, there, &offset, &symbol, NULL, NULL, NULL) :
            NULL;
 }
 
@@ -209,7 +251,7 @@ void images_name(struct images *images, struct place place, char *ret, size_t si
 {
     char plain[256];
     struct loaded *image = place.image >= 0 ? &images->list[place.image] : NULL;
-    const char *symbol = image ? symbol_at(image, place.address) : NULL;
+    const char *symbol = image ? symbol_at(images, image, place.address) : NULL;
     if (!image) {
         snprintf(ret, size, "%#llx", (unsigned long long)place.address);
         return;

@@ -5,6 +5,7 @@
  * Decides how much looking at threads may cost: a tenth of the time that the program has run, and
  * half a second. Beyond that it says how often it did not look.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -34,7 +35,7 @@ static bool look(struct model *model, int without)
     }
     stacks_take(model->process, 0, without, &stacks);
     model->looked += now() - begin;
-    model->not_looked += stacks.count == 0;
+    model->not_looked += stacks.count == 0 || stacks.cut;
     return stacks.count > 0;
 }
 
@@ -74,7 +75,7 @@ bool inside_unload(struct model *model, const struct event *event, int image)
     bool looked = look(model, (int)event->thread);
     if (looked)
         tell(model, event, image, FINDING_TRACE_THREAD);
-    return looked;
+    return looked && !stacks.cut;
 }
 
 /* Of images that have something to finalize. */
@@ -87,16 +88,21 @@ void inside_exit(struct model *model, const struct event *event, int image)
         tell(model, event, image, FINDING_TRACE_EXIT_INSIDE);
 }
 
+/* Who uses memory of the library is still there, other than who runs code of it. */
 static void explain_gone(struct model *model, const struct event *event, uint64_t address,
                          int image, const struct stack *stack)
 {
     const struct loaded *what = &model->images.list[image];
-    const struct pointer *pointer = left_leads_to(model, address, image,
-                                                  (int)event->thread);
-    char text[800] = "what led there is not known";
+    const struct pointer *pointer = left_leads_to(model, address, image, (int)event->thread);
+    char text[800] = "what led there is not known", user[300];
     if (pointer)
         left_describe(model, pointer, text, sizeof text);
-    model_find(model, event, image, FINDING_TRACE_CRASH_GONE, stack,
+    else if (stack && stack->count && images_at(&model->images, stack->frame[0]) >= 0) {
+        images_name(&model->images, images_place(&model->images, stack->frame[0]), user,
+                    sizeof user);
+        snprintf(text, sizeof text, "its memory is used by %s", user);
+    }
+    model_find(model, event, image, FINDING_TRACE_CRASH_GONE, NULL,
                "%s; %s was unloaded %.3f s after the start", text, images_short(what),
                (double)(what->until - model->begin) / 1e9);
 }
@@ -148,6 +154,21 @@ static int gone_at(const struct model *model, const struct stack *stack, uint64_
     return images_gone_at(&model->images, fault);
 }
 
+static void describe_signal(const struct model *model, const struct event *event, char *ret,
+                            size_t size)
+{
+    const char *name = model_signal(event->word[0]);
+    int code = (int)event->word[1], sender = (int)event->word[3];
+    if (code > 0 && code != SI_KERNEL)
+        snprintf(ret, size, "%s at %#llx", name, (unsigned long long)event->word[2]);
+    else if (code > 0)
+        snprintf(ret, size, "%s, where is not told", name);
+    else if (sender == model->process)
+        snprintf(ret, size, "%s, sent by itself", name);
+    else
+        snprintf(ret, size, "%s, sent by process %d", name, sender);
+}
+
 void inside_crash(struct model *model, const struct event *event)
 {
     char text[120];
@@ -156,14 +177,13 @@ void inside_crash(struct model *model, const struct event *event)
     struct stack *stack = stacks.count ? &stacks.stack[0] : NULL;
     if (stack)
         drop_agent(model, stack);
-    snprintf(text, sizeof text, "%s at %#llx", model_signal(event->word[0]),
-             (unsigned long long)event->word[2]);
+    describe_signal(model, event, text, sizeof text);
     model_note(model, &(struct note){NOTE_CRASH, event->time, (int)event->thread, -1, 0, text,
                                      stack});
     int image = gone_at(model, stack, event->word[2], &address);
     int finalized = stack ? finalized_on(model, stack) : -1;
     if (image >= 0)
-        explain_gone(model, event, address, image, NULL);
+        explain_gone(model, event, address, image, stack);
     else if (finalized >= 0 && model->exiting)
         model_find(model, event, finalized, FINDING_TRACE_CRASH_FINALIZED, NULL, "thread %u%s",
                    event->thread, (int)event->thread == model->exiting ? ", which exits" : "");

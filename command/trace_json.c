@@ -57,12 +57,19 @@ void trace_json_add_finding(json_object *object, enum finding number)
     trace_json_add(object, "cure", text->cure);
 }
 
+static bool first;
+
+void trace_json_begin(void)
+{
+    first = true;
+}
+
 void trace_json_put(FILE *file, json_object *object)
 {
-    static size_t shown;
-    fprintf(file, "%s\n%s", shown++ ? "," : "", json_object_to_json_string_ext(object,
+    fprintf(file, "%s\n%s", first ? "" : ",", json_object_to_json_string_ext(object,
             JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
     fflush(file);
+    first = false;
     json_object_put(object);
 }
 
@@ -91,6 +98,7 @@ static void show(FILE *file, struct model *model, const struct note *note)
 static void begin(FILE *file, struct model *model, char **command)
 {
     json_object *words = json_object_new_array();
+    trace_json_begin();
     for (; *command; command++)
         json_object_array_add(words, text_object(*command));
     fprintf(file, "{\"schema\":\"fini-trace/1\",\"process\":%d,\"command\":%s,\"events\":[",

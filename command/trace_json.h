@@ -15,7 +15,8 @@ void trace_json_add_finding(json_object *object, enum finding number);
 json_object *trace_json_stack(struct model *model, const struct stack *stack);
 const char *trace_json_kind(enum note_kind kind);
 
-/* The next event of the process's only list, on a line of its own. Frees it. */
+/* The events of a list, each on a line of its own. put frees it. */
+void trace_json_begin(void);
 void trace_json_put(FILE *file, json_object *event);
 
 #endif

@@ -82,17 +82,33 @@ static void is_opened(struct model *model, int image, const struct loading *how)
         what->flags |= AGENT_NODELETE;
 }
 
+static const char *behind_slash(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* A dlopen that fails is followed by loads of others: libc loads something itself. */
+static bool is_asked_for(const struct model *model, const struct loading *how, int image)
+{
+    const struct loaded *what = &model->images.list[image];
+    size_t most = sizeof how->opens - 1;
+    return how->opens[0] && (strncmp(how->opens, behind_slash(what->path), most) == 0 ||
+                             strncmp(how->opens, what->soname, most) == 0);
+}
+
 static void load(struct model *model, const struct event *event)
 {
     struct loading *how = loading_of(model, (int)event->thread);
     char text[300] = "";
     struct loaded new = {.map = event->word[0], .begin = event->word[1], .end = event->word[2],
-                         .flags = event->word[3], .since = event->time, .opener = {-1, 0}};
-    int image = images_add(&model->images, &new, event->text, event->length);
+                         .flags = event->word[3], .inode = event->word[4],
+                         .changed = event->word[5], .since = event->time, .opener = {-1, 0}};
+    int image = images_add(&model->images, &new, model->process, event->text, event->length);
     if (image < 0)
         return;
-    if (how && how->opens) {
-        how->opens = false;
+    if (how && is_asked_for(model, how, image)) {
+        how->opens[0] = '\0';
         is_opened(model, image, how);
         images_name(&model->images, how->opener, text, sizeof text);
     }
@@ -135,14 +151,17 @@ static void closes(struct model *model, const struct event *event)
 static void opens(struct model *model, const struct event *event)
 {
     struct loading *how = loading_of(model, (int)event->thread);
-    int image = images_named(&model->images, event->text);
+    /* Which images another namespace has is not known. */
+    int image = event->word[2] ? -1 : images_named(&model->images, event->text);
     if (!how)
         return;
     how->mode = event->word[0];
     how->opener = images_place(&model->images, event->word[1] - 1);
-    how->opens = image < 0 && !(how->mode & RTLD_NOLOAD);
+    how->opens[0] = '\0';
     if (image >= 0)
         is_opened(model, image, how);
+    else if (!(how->mode & RTLD_NOLOAD))
+        snprintf(how->opens, sizeof how->opens, "%s", behind_slash(event->text));
 }
 
 static void begins_to_close(struct model *model, const struct event *event)
@@ -151,8 +170,9 @@ static void begins_to_close(struct model *model, const struct event *event)
     int image = images_of_map(&model->images, event->word[0]);
     if (!how)
         return;
-    how->unloading++;
-    how->opens = false;
+    if (how->unloading++ == 0)
+        how->since = event->time;
+    how->opens[0] = '\0';
     how->closer = images_place(&model->images, event->word[1] - 1);
     if (image >= 0)
         model->images.list[image].closed++;
@@ -167,6 +187,9 @@ static void has_closed(struct model *model, const struct event *event)
         return;
     how->unloading -= how->unloading > 0;
     if (image < 0 || image == (int)model->images.first)
+        return;
+    /* It has gone, and another thread has loaded one whose link map is where its was. */
+    if (model->images.list[image].since >= how->since)
         return;
     images_name(&model->images, how->closer, text, sizeof text);
     note_image(model, event, NOTE_STAYS, image, text);
@@ -212,14 +235,40 @@ static void thread_ends(struct model *model, const struct event *event)
     note_image(model, event, NOTE_THREAD_ENDS, -1, "");
 }
 
+/* exit() does not return to a dlclose that called it, by way of a finalizer. */
+static void begins_to_exit(struct model *model, const struct event *event, const char *text)
+{
+    struct loading *how = loading_of(model, (int)event->thread);
+    model->exiting = (int)event->thread;
+    if (how)
+        how->unloading = 0;
+    note_image(model, event, NOTE_EXIT, -1, text);
+}
+
 static void exits(struct model *model, const struct event *event)
 {
     char text[300] = "main has returned";
-    model->exiting = (int)event->thread;
     if (event->word[0])
         images_name(&model->images, images_place(&model->images, event->word[0] - 1), text,
                     sizeof text);
-    note_image(model, event, NOTE_EXIT, -1, text);
+    begins_to_exit(model, event, text);
+}
+
+/* Nobody has been seen to call exit(). */
+static void finalizes(struct model *model, const struct event *event)
+{
+    if (!model->exiting)
+        begins_to_exit(model, event, "from libc, or the last thread has ended");
+}
+
+/* The last that is heard, unless the exec fails. */
+static void leaves(struct model *model, const struct event *event)
+{
+    size_t name = strlen(event->text);
+    char text[1200];
+    snprintf(text, sizeof text, "of %.800s, which is not traced: %s", event->text,
+             name < event->length ? event->text + name + 1 : "");
+    note_image(model, event, NOTE_EXEC, -1, text);
 }
 
 static void pointer_event(struct model *model, const struct event *event)
@@ -249,7 +298,7 @@ void model_event(struct model *model, const struct event *event)
     case AGENT_HELLO: hello(model, event); break;
     case AGENT_LOAD: load(model, event); break;
     case AGENT_CLOSE: closes(model, event); break;
-    case AGENT_ACTIVITY: model->exiting = (int)event->thread; break;
+    case AGENT_ACTIVITY: finalizes(model, event); break;
     case AGENT_DLOPEN: opens(model, event); break;
     case AGENT_DLCLOSE: begins_to_close(model, event); break;
     case AGENT_DLCLOSED: has_closed(model, event); break;
@@ -257,6 +306,7 @@ void model_event(struct model *model, const struct event *event)
     case AGENT_THREAD_ENDS: thread_ends(model, event); break;
     case AGENT_EXIT: exits(model, event); break;
     case AGENT_CRASH: inside_crash(model, event); break;
+    case AGENT_LEAVES: leaves(model, event); break;
     default: pointer_event(model, event);
     }
 }

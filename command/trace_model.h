@@ -23,7 +23,7 @@ enum note_kind {
     NOTE_EXIT,          /* text: who called exit(), or main has returned */
     NOTE_FINDING,       /* finding, image or NULL; text: evidence; perhaps a stack */
     NOTE_CRASH,         /* text: signal and address; a stack */
-    NOTE_EXEC,          /* another program begins in the process */
+    NOTE_EXEC,          /* another program begins in the process; text: why it is not traced */
     NOTE_END            /* text: how the program ended */
 };
 
@@ -72,10 +72,11 @@ struct pointers {
 /* One for each thread that has loaded or unloaded something. */
 struct loading {
     int thread;
-    unsigned unloading;         /* calls of dlclose that it is in */
+    unsigned unloading;         /* calls of dlclose that it is in, */
+    uint64_t since;             /* and when the outermost began */
     struct place opener, closer;
     uint64_t mode;
-    bool opens;                 /* the next load is what it has asked for */
+    char opens[80];             /* the file that it has asked for last; "": none, or it is there */
 };
 
 struct model {
@@ -90,7 +91,7 @@ struct model {
     size_t findings;            /* more than notes */
     bool connected;
     uint64_t looked;            /* nanoseconds that threads have been looked at */
-    size_t not_looked;          /* times that threads were not looked at: it costs, or is refused */
+    size_t not_looked;          /* times that threads were not looked at: cost, number, refusal */
 };
 
 void model_event(struct model *model, const struct event *event);
@@ -122,7 +123,7 @@ const struct pointer *left_leads_to(const struct model *model, uint64_t address,
 /* trace_stays.c: why a dlclose did not unload. */
 void stays_explain(struct model *model, const struct event *event, int image);
 
-/* trace_inside.c: threads that are in images; crashes. False: they could not be looked at. */
+/* trace_inside.c: threads that are in images; crashes. False: not all could be looked at. */
 bool inside_unload(struct model *model, const struct event *event, int image);
 void inside_exit(struct model *model, const struct event *event, int image);
 void inside_crash(struct model *model, const struct event *event);

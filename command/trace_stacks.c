@@ -3,8 +3,9 @@
  * trace_stacks.c - stacks by libdw, which attaches to a thread, walks, and lets it go.
  *
  * Decides: a thread that sleeps in a system call which a stop would end with EINTR (signal(7)) is
- * not stopped, because the program would see that. Where it sleeps is told by /proc, and its stack
- * is looked through for addresses behind calls. Nothing is fetched from servers of debug data.
+ * not stopped, because the program would see that; it does if the call begins or ends between the
+ * look and the stop. Where a thread sleeps is told by /proc, and its stack is looked through for
+ * addresses behind calls. Nothing is fetched from servers of debug data.
  */
 #include "trace_stacks.h"
 
@@ -13,8 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
+
+#include "live_process.h"
+#include "live_sleep.h"
 
 enum { GUESS_BYTES = 16384 };
 
@@ -55,38 +58,6 @@ static int add_frame(Dwfl_Frame *frame, void *data)
     return stack->count < FRAMES_MOST ? DWARF_CB_OK : DWARF_CB_ABORT;
 }
 
-/* The number of the call, where it sleeps in one; -1: it runs. */
-static long sleeps_in(pid_t process, int thread, uint64_t *stack, uint64_t *address)
-{
-    char path[80], line[256] = "";
-    long call = -1;
-    snprintf(path, sizeof path, "/proc/%d/task/%d/syscall", process, thread);
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return -1;
-    if (fgets(line, sizeof line, file) && sscanf(line, "%ld", &call) == 1) {
-        char *last = strrchr(line, ' ');
-        *address = last ? strtoull(last, NULL, 16) : 0;
-        if (last)
-            *last = '\0';
-        last = strrchr(line, ' ');
-        *stack = last ? strtoull(last, NULL, 16) : 0;
-    }
-    fclose(file);
-    return call;
-}
-
-/* epoll_wait, where there is one, is epoll_pwait with less. */
-static bool must_not_be_stopped(long call)
-{
-    static const long calls[] = {SYS_epoll_pwait, SYS_rt_sigtimedwait, SYS_semtimedop, SYS_semop,
-                                 SYS_io_getevents, FINI_SYS_EPOLL_WAIT};
-    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
-        if (call == calls[i])
-            return true;
-    return false;
-}
-
 /* A file of a program lies behind the address, by the maps that the session has read. */
 static void guess(pid_t process, uint64_t top, uint64_t address, struct stack *ret)
 {
@@ -115,15 +86,17 @@ static int take_thread(Dwfl_Thread *thread, void *data)
 {
     struct taking *taking = data;
     int number = dwfl_thread_tid(thread);
-    uint64_t top = 0, address = 0;
-    if (number == taking->without || (taking->only && number != taking->only))
+    if (number == taking->without || (taking->only && number != taking->only) ||
+        live_thread_is_kernels(taking->process, number))
         return DWARF_CB_OK;
-    if (taking->ret->count == THREADS_MOST)
+    taking->ret->cut = taking->ret->count == THREADS_MOST;
+    if (taking->ret->cut)
         return DWARF_CB_ABORT;
     struct stack *stack = &taking->ret->stack[taking->ret->count++];
     *stack = (struct stack){.thread = number};
-    if (must_not_be_stopped(sleeps_in(taking->process, number, &top, &address)))
-        guess(taking->process, top, address, stack);
+    struct live_sleep sleep;
+    if (live_sleep_read(taking->process, number, &sleep))
+        guess(taking->process, sleep.stack, sleep.address, stack);
     else
         dwfl_thread_getframes(thread, add_frame, stack);
     return DWARF_CB_OK;
@@ -133,6 +106,7 @@ void stacks_take(pid_t process, int only, int without, struct stacks *ret)
 {
     struct taking taking = {process, only, without, ret};
     ret->count = 0;
+    ret->cut = false;
     if (open_session(process))
         dwfl_getthreads(session, take_thread, &taking);
 }

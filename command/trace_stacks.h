@@ -20,6 +20,7 @@ struct stack {
 };
 
 struct stacks {
+    bool cut;                   /* there are more threads */
     size_t count;
     struct stack stack[THREADS_MOST];
 };

@@ -86,7 +86,7 @@ static bool by_file(struct model *model, const struct event *event, int image)
 {
     static struct image file;
     bool stays = false;
-    reader_read(model->images.list[image].path, &file);
+    reader_read(images_file(&model->images.list[image]), &file);
     for (int i = 0; !file.error[0] && i < FINDING_COUNT; i++) {
         const struct found *found = &file.found[i];
         if (!found->total || finding_text((enum finding)i)->severity != SEVERITY_STAYS)

@@ -23,7 +23,8 @@ static void put(FILE *file, const char *colour, const char *text)
     char clean[1400];
     snprintf(clean, sizeof clean, "%s", text);
     text_clean(clean);
-    fprintf(file, "%s%s%s", coloured ? colour : "", clean, coloured ? "\033[0m" : "");
+    bool shown = coloured && *colour;
+    fprintf(file, "%s%s%s", shown ? colour : "", clean, shown ? "\033[0m" : "");
 }
 
 static void begin_line(FILE *file, const struct note *note)
@@ -120,7 +121,7 @@ static void begin(FILE *file, struct model *model, char **command)
 static void end(FILE *file, struct model *model)
 {
     if (model->not_looked && !quiet)
-        fprintf(file, "%s%zu times threads were not looked at: that takes time, or is not "
+        fprintf(file, "%s%zu times not all threads were looked at: that takes time, or is not "
                 "allowed\n",
                 line_prefix, model->not_looked);
 }

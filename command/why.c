@@ -26,7 +26,7 @@
 #include "command.h"
 #include "text.h"
 
-enum { SECONDS = 60 };          /* of the processor */
+enum { SECONDS = 60, SECONDS_IN_ALL = 300 };    /* of the processor; by the clock */
 static const uint64_t memory_most = 4ull << 30;
 
 struct options {
@@ -101,6 +101,12 @@ static bool select_images(struct why *why)
 
 /* ---- finding out --------------------------------------------------------------------------- */
 
+static bool fail(struct why *why, const char *error)
+{
+    snprintf(why->process.error, sizeof why->process.error, "%s", error);
+    return false;
+}
+
 static bool copy(struct why *why, pid_t pid)
 {
     char id[BUILD_ID_SIZE], root[LIVE_PATH_SIZE];
@@ -126,10 +132,7 @@ static bool copy_with_patience(struct why *why, pid_t pid)
         live_snapshot_free(&why->snapshot);
         nanosleep(&moment, NULL);
     }
-    if (another)
-        snprintf(why->process.error, sizeof why->process.error,
-                 "it becomes another program all the time");
-    return false;
+    return another ? fail(why, "it becomes another program all the time") : false;
 }
 
 static bool find_out(struct why *why, pid_t pid)
@@ -140,14 +143,14 @@ static bool find_out(struct why *why, pid_t pid)
         live_process_refused(&why->process, errno);
         return false;
     }
-    live_images_complete(&why->process, &why->mappings, &why->snapshot.images);
+    if (!live_images_complete(&why->process, &why->mappings, &why->snapshot.images))
+        return fail(why, "its images need more than can be true");
     if (why->stopped && why->stacks_wanted)
         live_stacks_read(&why->process, &why->mappings, &why->snapshot, &why->stacks);
     why->keeping = keep_find(&why->snapshot.images, why->process.is_musl);
     if (why->keeping && select_images(why))
         return true;
-    snprintf(why->process.error, sizeof why->process.error, "no memory");
-    return false;
+    return fail(why, "no memory");
 }
 
 /* What was there at the start stays for ever, and nobody wonders. */
@@ -204,9 +207,15 @@ static void limit(int what, uint64_t most)
     setrlimit((__rlimit_resource_t)what, &limits);
 }
 
-/* For the sake of files that are made to take all there is. */
+/* For the sake of files that are made to take all there is, and of memory that never comes. */
 static void set_limits(void)
 {
+    sigset_t alarm_only;
+    sigemptyset(&alarm_only);
+    sigaddset(&alarm_only, SIGALRM);
+    signal(SIGALRM, SIG_DFL);
+    sigprocmask(SIG_UNBLOCK, &alarm_only, NULL);
+    alarm(SECONDS_IN_ALL);
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_CPU, SECONDS);
 #ifndef __SANITIZE_ADDRESS__
@@ -220,6 +229,8 @@ static int judge(int status)
         return WEXITSTATUS(status);
     if (WTERMSIG(status) == SIGXCPU)
         text_error(NULL, "looking at it takes more than %d seconds", SECONDS);
+    else if (WTERMSIG(status) == SIGALRM)
+        text_error(NULL, "looking at it takes more than %d seconds", SECONDS_IN_ALL);
     else
         text_error(NULL, "whoever looks at it crashes (%s)", strsignal(WTERMSIG(status)));
     return STATUS_ERROR;
@@ -291,6 +302,9 @@ int why_run(int argc, char **argv)
         return command_misused("why", optind == argc ? "no process" : "one library at a time");
     if (!parse_pid(argv[optind], &options.pid))
         return command_misused("why", "PID is a number");
+    if (options.pid == getpid())
+        return command_misused("why", "PID is fini itself");
     options.library = argv[optind + 1];
+    command_await_children();
     return look_in_child(&options);
 }

@@ -146,6 +146,7 @@ static json_object *thread_object(const struct why *why, const struct live_stack
     json_object_object_add(one, "tid", json_object_new_int(stack->thread->tid));
     put_text(one, "name", stack->thread->name);
     json_object_object_add(one, "stopped", json_object_new_boolean(stack->thread->stopped));
+    json_object_object_add(one, "asleep", json_object_new_boolean(stack->thread->asleep));
     json_object_object_add(one, "whole", json_object_new_boolean(stack->whole));
     json_object_object_add(one, "frames", frames(why, stack));
     return one;

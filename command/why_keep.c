@@ -116,8 +116,10 @@ static void find_own(const struct live_image *image, bool is_musl, struct keepin
     keeps[KEEP_MARKED].count = image->marked;
     keeps[KEEP_UNIQUE].count = pinned && !image->marked && image->unique;
     keeps[KEEP_PINNED].count = pinned && !image->marked && !image->unique;
-    /* dlclose does nothing to what is pinned, so its count says nothing (_dl_close). */
-    keeps[KEEP_OPENED].count = image->knows_opened && !pinned ? image->opened : 0;
+    /* dlclose does nothing to what is pinned or was there at the start, so its count says nothing
+     * (_dl_close); and the program has one. */
+    if (image->knows_opened && !pinned && !is_startup(ret))
+        keeps[KEEP_OPENED].count = image->opened;
     keeps[KEEP_DESTRUCTORS].count = image->knows_destructors ? image->destructors : 0;
     ret->state = image->knows_opened && image->knows_pinned && image->knows_destructors ?
                  STATE_FREE : STATE_UNKNOWN;
@@ -128,12 +130,26 @@ static void find_own(const struct live_image *image, bool is_musl, struct keepin
 
 /* ---- by each other ------------------------------------------------------------------------- */
 
+/* What was there at the start pins what it binds (add_dependency in glibc elf/dl-lookup.c). */
+static bool may_bind(const struct graph *graph, const struct keeping_of *all, size_t who,
+                     size_t what)
+{
+    const struct live_image *list = graph->images->list;
+    return who != what && !list[who].knows_bound && list[who].space == list[what].space &&
+           !is_startup(&all[who]);
+}
+
 static bool pass_on(const struct graph *graph, struct keeping_of *all, size_t from, size_t to)
 {
     size_t at = from * graph->images->count + to;
-    if (all[from].state <= all[to].state || !(graph->needs[at] || graph->binds[at]))
+    enum keep_state passed = STATE_FREE;
+    if (graph->needs[at] || graph->binds[at])
+        passed = all[from].state;
+    else if (all[from].state != STATE_FREE && may_bind(graph, all, from, to))
+        passed = STATE_UNKNOWN;
+    if (passed <= all[to].state)
         return false;
-    all[to].state = all[from].state;
+    all[to].state = passed;
     return true;
 }
 

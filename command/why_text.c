@@ -55,7 +55,12 @@ static void show_keep(const struct why *why, size_t i, enum keep keep)
     putchar('\n');
 }
 
-static void show_unknown(const struct live_image *image)
+static bool knows_all(const struct live_image *image)
+{
+    return image->knows_opened && image->knows_pinned && image->knows_destructors;
+}
+
+static void show_unknown(const struct live_image *image, enum keep_state state)
 {
     static const char text[] = "  not known: ";
     if (!image->knows_opened)
@@ -67,6 +72,8 @@ static void show_unknown(const struct live_image *image)
         printf("%show many destructors of thread_local objects are pending\n", text);
     if (!image->knows_bound)
         printf("%swhose symbols it has bound\n", text);
+    if (state == STATE_UNKNOWN && knows_all(image))
+        printf("%swhether all stay that need it or may have bound a symbol of it\n", text);
 }
 
 static void show_file(const struct live_image *image)
@@ -148,13 +155,14 @@ static void show_threads(const struct why *why, size_t image)
 /* Of these it is not known whether they are inside. */
 static void show_not_seen(const struct why *why)
 {
-    static const char *const notes[] = {" (could not be stopped)", ""};
+    static const char *const notes[] = {"", " (could not be stopped)", " (left asleep)"};
     const char *before = "threads whose stack could not be followed to its end: ";
     for (size_t i = 0; i < why->stacks.count; i++) {
         const struct live_thread *thread = why->stacks.list[i].thread;
         if (why->stacks.list[i].whole || thread->gone)
             continue;
-        printf("%s%d%s", before, (int)thread->tid, notes[thread->stopped]);
+        printf("%s%d%s", before, (int)thread->tid,
+               notes[thread->asleep ? 2 : !thread->stopped]);
         before = ", ";
     }
     if (before[0] == ',')
@@ -179,7 +187,7 @@ static void show_image(const struct why *why, size_t i)
         if (why->keeping[i].keeps[keep].count)
             show_keep(why, i, (enum keep)keep);
     if (!why->process.is_musl)
-        show_unknown(image);
+        show_unknown(image, why->keeping[i].state);
     show_file(image);
     show_threads(why, i);
 }

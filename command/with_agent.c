@@ -7,14 +7,11 @@
  */
 #include "with_agent.h"
 
-#include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "text.h"
@@ -76,59 +73,4 @@ int with_agent_become(char **command)
     int error = errno;
     text_error(command[0], "%s", strerror(error));
     return error == ENOENT ? NOT_FOUND : NOT_RUN;
-}
-
-/* Of a program without PT_INTERP there is no loader. */
-static bool is_static(int fd)
-{
-    Elf64_Ehdr head;
-    Elf64_Phdr header;
-    if (pread(fd, &head, sizeof head, 0) != sizeof head || memcmp(head.e_ident, ELFMAG, SELFMAG))
-        return false;
-    if (head.e_ident[EI_CLASS] != ELFCLASS64 || head.e_phentsize != sizeof header)
-        return false;
-    for (int i = 0; i < head.e_phnum; i++) {
-        off_t at = (off_t)(head.e_phoff + (Elf64_Off)i * sizeof header);
-        if (pread(fd, &header, sizeof header, at) == sizeof header && header.p_type == PT_INTERP)
-            return false;
-    }
-    return true;
-}
-
-static const char *refusal_of(int fd)
-{
-    struct stat status;
-    if (fstat(fd, &status) == 0 && status.st_mode & (S_ISUID | S_ISGID))
-        return "it is set-user-ID or set-group-ID, and the loader takes nothing in there";
-    if (is_static(fd))
-        return "it is static: there is no loader, and nothing that can be traced";
-    return NULL;
-}
-
-static const char *refusal_at(const char *folder, size_t length, const char *program)
-{
-    char path[PATH_MAX];
-    int size = snprintf(path, sizeof path, "%.*s%s%s", (int)length, folder, length ? "/" : "",
-                        program);
-    int fd = size > 0 && size < PATH_MAX ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    if (fd < 0)
-        return NULL;
-    const char *why = refusal_of(fd);
-    close(fd);
-    return why ? why : "";
-}
-
-const char *with_agent_refusal(const char *program)
-{
-    const char *path = getenv("PATH"), *why = NULL;
-    if (strchr(program, '/') || !path)
-        why = refusal_at("", 0, program);
-    for (; path && !why && !strchr(program, '/'); path += *path == ':') {
-        size_t length = strcspn(path, ":");
-        why = refusal_at(path, length, program);
-        path += length;
-        if (!*path)
-            break;
-    }
-    return why && *why ? why : NULL;
 }

@@ -15,7 +15,4 @@ bool with_agent_environment(bool audit, bool preload);
  * shells have it: 127 there is none, 126 it cannot be run; what was wrong has been said. */
 int with_agent_become(char **command);
 
-/* Why the loader does not take the agent into that program; NULL: not known, or it does. */
-const char *with_agent_refusal(const char *program);
-
 #endif

@@ -52,8 +52,13 @@
 #define FINI_ALWAYS_INLINE inline __attribute__((always_inline))
 /* A structure that is laid over another one. */
 #define FINI_MAY_ALIAS __attribute__((may_alias))
-/* Looks at what libc writes, which the thread sanitizer sees and knows no order for. */
+/* Looks at what libc writes, which the thread sanitizer sees and knows no order for. gcc before 11
+ * puts it into functions that are watched, and watches it there. */
+#ifdef __SANITIZE_THREAD__
+#define FINI_NOT_WATCHED __attribute__((no_sanitize_thread, noinline))
+#else
 #define FINI_NOT_WATCHED __attribute__((no_sanitize_thread))
+#endif
 #define FINI_LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define FINI_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 #elif defined(_WIN32)

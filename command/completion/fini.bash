@@ -33,18 +33,14 @@ _fini()
         return
         ;;
     esac
-    case $word in
-    -*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;
-    [0-9]*)
-        if [ "${COMP_WORDS[1]}" = why ]; then
-            COMPREPLY=($(cd /proc && compgen -G "$word*"))
-        else
-            COMPREPLY=($(compgen -f -- "$word"))
-        fi ;;
-    *) COMPREPLY=($(compgen -f -- "$word")) ;;
+    # Other words are files, which bash completes where there is nothing here.
+    COMPREPLY=()
+    case ${COMP_WORDS[1]}:$word in
+    *:-*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;
+    why:[0-9]*) COMPREPLY=($(cd /proc && compgen -G "$word*")) ;;
     esac
     case ${COMPREPLY-} in
     *=) compopt -o nospace ;;
     esac
 }
-complete -o filenames -F _fini fini
+complete -o filenames -o default -F _fini fini

@@ -303,6 +303,7 @@ static void be_loaded(const void *frame)
     constructors_called_from = look_around(frame).loader_pc;
     if (constructors_called_from == 0)
         constructors_called_from = fini__stack_caller(frame);
+    fini__note_own_object();
     errno = saved;
 }
 

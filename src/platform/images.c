@@ -14,11 +14,11 @@
 
 #include "plain.h"
 
-static const char inside = 0; /* for its address */
+static const char own_object = 0; /* for its address */
 
 bool fini__find_own_image(Dl_info *ret)
 {
-    return dladdr((void *)(uintptr_t)&inside, ret) != 0 && ret->dli_fname && ret->dli_fname[0];
+    return dladdr((void *)(uintptr_t)&own_object, ret) != 0 && ret->dli_fname && ret->dli_fname[0];
 }
 
 /* All that are linked into the program stay. */

@@ -173,9 +173,20 @@ bool fini__object_has(const struct fini__object *object, uintptr_t address)
     return address >= (uintptr_t)object->table.begin && address < (uintptr_t)object->table.end;
 }
 
+static struct fini__object noted; /* written by the constructor alone */
+
+void fini__note_own_object(void)
+{
+    if (!atomic_load_explicit(&find_object, memory_order_relaxed) && fini__has_loader())
+        (void)fini__object_at((uintptr_t)&fini__own_object, &noted);
+}
+
 bool fini__own_object(struct fini__object *ret)
 {
-    return fini__object_at((uintptr_t)&fini__own_object, ret);
+    if (!noted.map)
+        return fini__object_at((uintptr_t)&fini__own_object, ret);
+    *ret = noted;
+    return true;
 }
 
 bool fini__own_libc(struct fini__object *ret)

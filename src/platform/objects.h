@@ -30,8 +30,10 @@ FINI_INTERNAL bool fini__has_loader(void);
 FINI_INTERNAL bool fini__object_at(uintptr_t address, struct fini__object *ret);
 FINI_INTERNAL bool fini__object_has(const struct fini__object *object, uintptr_t address);
 
-/* The one of this image itself. */
+/* The one of this image itself. Before 2.35 whoever asks waits for the loader's lock, which an
+ * unload holds while it waits for a worker, which may ask: so the constructor asks for all. */
 FINI_INTERNAL bool fini__own_object(struct fini__object *ret);
+FINI_INTERNAL void fini__note_own_object(void);
 
 FINI_INTERNAL bool fini__is_loader(const struct link_map *map);
 FINI_INTERNAL bool fini__is_program(const struct link_map *map);

@@ -8,6 +8,16 @@
 
 sections='-ffunction-sections -fdata-sections -Wl,--gc-sections'
 
+# links COMPILER OPTION...: is there such a linker, and does it know the options?
+links() {
+    echo 'int main(void) { return 0; }' >"$work/nothing.c"
+    "$@" "$work/nothing.c" -o "$work/nothing" 2>/dev/null
+}
+
+# lld before 13 does not know it.
+start_stop_gc='-fuse-ld=lld -Wl,-z,start-stop-gc'
+no_start_stop_gc='-fuse-ld=lld -Wl,-z,nostart-stop-gc'
+
 prepare() {
     cd "$work"
     [ -x load ] || cc "$here/load.c" -o load -ldl
@@ -88,13 +98,14 @@ case_gcc_lto() # timeout=240
 
 case_gcc_gold() # timeout=240
 {
+    links gcc -fuse-ld=gold || skip 'there is no gold'
     from_source gcc "-O2 -fuse-ld=gold -Wl,--icf=all $sections"
 }
 
 case_gcc_lld() # timeout=240
 {
     from_source gcc "-O2 -fuse-ld=lld $sections"
-    from_source gcc "-O2 -fuse-ld=lld -Wl,-z,start-stop-gc $sections"
+    ! links gcc $start_stop_gc || from_source gcc "-O2 $start_stop_gc $sections"
 }
 
 case_clang() # timeout=240
@@ -106,15 +117,15 @@ case_clang() # timeout=240
 case_clang_lld() # timeout=240
 {
     from_source clang "-O2 -fuse-ld=lld $sections"
-    from_source clang "-O2 -fuse-ld=lld -Wl,-z,start-stop-gc -Wl,--icf=all $sections"
-    from_source clang "-O2 -fuse-ld=lld -Wl,-z,nostart-stop-gc $sections"
+    ! links clang $start_stop_gc || from_source clang "-O2 $start_stop_gc -Wl,--icf=all $sections"
+    ! links clang $start_stop_gc || from_source clang "-O2 $no_start_stop_gc $sections"
 }
 
 case_clang_lto() # timeout=240
 {
     from_source clang "-O2 -fuse-ld=lld -flto $sections"
     from_source clang "-O2 -fuse-ld=lld -flto=thin $sections"
-    from_source clang "-O2 -fuse-ld=lld -flto -Wl,-z,start-stop-gc $sections"
+    ! links clang $start_stop_gc || from_source clang "-O2 -flto $start_stop_gc $sections"
 }
 
 case_archive() # timeout=240
@@ -122,8 +133,8 @@ case_archive() # timeout=240
     from_archive gcc -O0
     from_archive gcc "-O2 $sections"
     from_archive gcc '-O2 -flto'
-    from_archive gcc "-O2 -fuse-ld=gold $sections"
-    from_archive clang "-O2 -fuse-ld=lld -Wl,-z,start-stop-gc $sections"
+    ! links gcc -fuse-ld=gold || from_archive gcc "-O2 -fuse-ld=gold $sections"
+    ! links clang $start_stop_gc || from_archive clang "-O2 $start_stop_gc $sections"
     from_archive clang "-O2 -fuse-ld=lld -flto $sections"
 }
 
@@ -132,6 +143,7 @@ case_archive_by_macros_alone() # timeout=240
 {
     prepare
     for linker in bfd gold lld; do
+        links gcc -fuse-ld=$linker || continue
         gcc -fuse-ld=$linker -fPIC -shared -DNAME='"two"' two.c "$build/libfini.a" -o kept.so
         same "$linker" "$(./load "$work/kept.so")" "$(expected two unload '' && echo closed)"
     done

@@ -68,6 +68,12 @@ check_words() {
         "(^|[^A-Za-z0-9_.~)}\$-])/(ho""me|ro""ot|wo""rk|tm""p|Us""ers)/" "$work/files"
 }
 
+# What a merge that was never finished leaves.
+check_merged() {
+    files "$1" >"$work/files"
+    none_in 'a conflict of a merge' '^(<{7}|>{7}|[|]{7})( |$)' "$work/files"
+}
+
 # A small project with one file, which has the text.
 project_with() {
     rm -rf "$work/project"
@@ -112,6 +118,11 @@ case_words() # timeout=240
     check_words "$source"
 }
 
+case_merged() # timeout=240
+{
+    check_merged "$source"
+}
+
 case_violations_are_caught() # timeout=240
 {
     function_of 79 | project_with a.c
@@ -122,6 +133,10 @@ case_violations_are_caught() # timeout=240
     refused 'the median is too long' check_lengths "$work/project" '\.c$' 8 40 80
     function_of 6 | project_with a.c
     check_lengths "$work/project" '\.c$' 8 40 80
+    for mark in '<<<<<''<< HEAD' '>>>>>''>> other'; do
+        echo "$mark" | project_with a.c
+        refused 'a conflict of a merge' check_merged "$work/project"
+    done
     printf '/*%0100d*/\n' 0 | project_with a.c
     refused 'a line is longer' check_lines "$work/project"
     printf 'int a; \n' | project_with a.c

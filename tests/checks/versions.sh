@@ -80,7 +80,7 @@ case_program_and_plugin() # timeout=240
 {
     prepare
     plugin two
-    cc -O2 -rdynamic -DADDS -DNAME='"one"' -Ione "$here/load.c" one/kept.c one/fini.c -o load
+    cc -O2 -rdynamic -DADDS -DNAME='"one"' -Ione "$here/load.c" one/kept.c one/fini.c -o load -ldl
     ./load -g "$work/two.so" >said
     {
         hooks_of two gone

@@ -24,6 +24,21 @@ case_nodelete() # timeout=60
     finds marked FINI-E001 stays 'DT_FLAGS_1: NODELETE  .dynamic'
 }
 
+# Of two entries with one tag the loader believes the last (elf/get-dynamic-info.h).
+case_two_entries_of_a_tag() # timeout=60
+{
+    echo 'int one(void) { return 1; }' | library twice
+    "$fini" pin -q "$work/twice.so"
+    set -- $(readelf -dW "$work/twice.so" |
+        sed -n 's/^Dynamic section at offset \(0x[0-9a-f]*\) contains \([0-9]*\) entries:$/\1 \2/p')
+    printf '\373\377\377\157\000\000\000\000\000\000\000\000\000\000\000\000' |
+        dd of="$work/twice.so" bs=1 seek=$(($1 + ($2 - 1) * 16)) conv=notrunc 2>/dev/null
+    same entries "$(readelf -dW "$work/twice.so" | grep -c FLAGS_1)" 2
+    clean twice
+    "$fini" check --probe "$work/twice.so" >"$work/said"
+    said 'tried: gone'
+}
+
 unique_source() {
     echo 'template <class T> struct box { static int value; };'
     echo 'template <class T> int box<T>::value = 1;'
@@ -61,9 +76,60 @@ case_symbols_that_residents_use() # timeout=60
         library resident -Wl,-z,nodelete -Wl,-z,lazy
     finds bound FINI-E013 'may stay' 'shared  used by resident.so'
     "$fini" check --probe "$work/bound.so" >"$work/said" || :
-    said 'unloads (tried; as it was read, it may stay)'
+    said 'unloads (tried: gone; as it was read, it may stay)'
     LD_BIND_NOW=1 "$fini" check --probe "$work/bound.so" >"$work/said" || :
-    said 'stays (tried; as it was read, it may stay)'
+    said 'stays (tried: stayed; as it was read, it may stay)'
+}
+
+# RPATH serves for what the needed library needs, too; RUNPATH does not.
+case_libraries_by_the_path_of_the_loader() # timeout=60
+{
+    mkdir "$work/only"
+    echo 'int shared(void) { return 1; } int use(void) { return shared(); }' |
+        library resident -Wl,-z,nodelete,-z,now,-soname,libresident.so
+    mv "$work/resident.so" "$work/only/libresident.so"
+    echo 'int use(void); int middle(void) { return use(); }' |
+        library middle -Wl,-soname,libmiddle.so "$work/only/libresident.so"
+    mv "$work/middle.so" "$work/only/libmiddle.so"
+    echo 'int middle(void); int shared(void) { return 2; } int own(void) { return middle(); }' \
+        >"$work/source"
+    library bound "$work/only/libmiddle.so" -Wl,--disable-new-dtags,-rpath,'$ORIGIN/only' \
+        <"$work/source"
+    finds bound FINI-E012 stays 'shared  used by libresident.so'
+    "$fini" check --probe "$work/bound.so" >"$work/said" || :
+    said 'stays (tried: stayed)'
+    library cannot "$work/only/libmiddle.so" -Wl,--enable-new-dtags,-rpath,'$ORIGIN/only' \
+        <"$work/source"
+    check 0 "$work/cannot.so"
+    said FINI-E014
+    said '      libresident.so  needed by libmiddle.so'
+    "$fini" check --probe "$work/cannot.so" >"$work/said" || :
+    said 'tried: not-loaded'
+}
+
+# The loader's cache, in both forms that ldconfig writes: until glibc 2.32 the old one stood before
+# the other.
+case_libraries_in_the_cache() # timeout=60
+{
+    unshare -m true 2>/dev/null || skip 'no mount namespaces here'
+    [ -x /sbin/ldconfig ] || skip 'no ldconfig'
+    mkdir "$work/only"
+    echo 'int shared(void) { return 1; } int use(void) { return shared(); }' |
+        library resident -Wl,-z,nodelete,-z,now,-soname,libcached.so
+    mv "$work/resident.so" "$work/only/libcached.so"
+    echo 'int use(void); int shared(void) { return 2; } int own(void) { return use(); }' |
+        library bound "$work/only/libcached.so"
+    echo "$work/only" >"$work/conf"
+    check 0 "$work/bound.so"
+    said '      libcached.so  needed by bound.so'
+    for form in new compat; do
+        /sbin/ldconfig -X -c $form -f "$work/conf" -C "$work/cache" 2>/dev/null ||
+            skip 'this ldconfig knows no forms'
+        unshare -m sh -c 'mount --bind "$1" /etc/ld.so.cache && exec "$2" check "$3"' sh \
+            "$work/cache" "$fini" "$work/bound.so" >"$work/said" 2>&1 || :
+        ! grep -q '^mount:' "$work/said" || skip 'nothing can be mounted'
+        said 'shared  used by libcached.so'
+    done
 }
 
 case_circle_with_a_resident() # timeout=60
@@ -144,6 +210,8 @@ case_missing_dependency() # timeout=60
     unique_source | library_cxx second -Wl,--no-as-needed "$work/first.so"
     rm "$work/first.so"
     finds second FINI-E002 stays 'box<long>::value'
+    said FINI-E014
+    said "      $work/first.so  needed by second.so"
 }
 
 case_thread_local_objects() # timeout=60
@@ -213,12 +281,50 @@ case_thread_keys() # timeout=60
         echo '#ifdef CURED'
         echo '__attribute__((destructor)) static void end(void) { pthread_key_delete(key); }'
         echo '#endif'
+        echo '#ifdef MANY'
+        seq 19 | sed 's/.*/void more&(void) { pthread_key_create(\&key, 0); }/'
+        echo '#endif'
     } >"$work/source"
     library left <"$work/source"
     finds left FINI-E007 unloads 'pthread_key_create'
     said 'left.c:3'
+    # The linker's stub, which jumps there, is no call.
+    same 'places' "$(grep -c '^      pthread_key_create' "$work/said")" 1
+    for compiler in gcc clang; do
+        {
+            echo '#include <pthread.h>'
+            echo 'pthread_key_t key;'
+            echo 'int start(void) { return pthread_key_create(&key, 0); }'
+        } | library last -O2 -fno-plt
+        finds last FINI-E007 unloads pthread_key_create
+        said 'last.c:3'
+        same places "$(grep -c '^      pthread_key_create' "$work/said")" 1
+    done
+    compiler=
+    library many -DMANY <"$work/source"
+    check 1 "$work/many.so"
+    same 'places' "$(grep -c '^      pthread_key_create  .*/many.c:' "$work/said")" 8
+    said '      and 12 more'
     library deleted -DCURED <"$work/source"
     clean deleted
+}
+
+# libgcc asks so whether there are threads (gthr-posix.h), in all C++ code with a mutex, until glibc
+# 2.34.
+case_a_function_that_is_only_compared() # timeout=60
+{
+    {
+        echo 'extern int __pthread_key_create(unsigned *, void (*)(void *)) __attribute__((weak));'
+        echo 'int active(void) { return __pthread_key_create != 0; }'
+        echo '#ifdef USED'
+        echo 'int use(unsigned *k) { return active() ? __pthread_key_create(k, 0) : 0; }'
+        echo '#endif'
+    } >"$work/source"
+    library asks <"$work/source"
+    clean asks
+    library uses -DUSED <"$work/source"
+    finds uses FINI-E007 unloads __pthread_key_create
+    said 'uses.c:4'
 }
 
 case_handlers_without_an_owner() # timeout=60
@@ -243,6 +349,33 @@ case_handlers_without_an_owner() # timeout=60
         library "owned_$compiler" -DOWNER='&__dso_handle' <"$work/source"
         clean "owned_$compiler"
     done
+}
+
+# Bytes in the middle of an instruction are none.
+case_constants_are_those_of_instructions() # timeout=60
+{
+    [ "$(uname -m)" = x86_64 ] || skip 'machine code of x86-64'
+    {
+        echo 'extern void *__dso_handle __attribute__((visibility("hidden")));'
+        echo '__asm__(".text; .globl owned; owned: push %rbx;"'
+        echo '  "lea __dso_handle(%rip),%rdx;"'
+        echo '  ".byte 0x48,0x8d,0x35,0x31,0xd2,0,0;" /* lea 0xd231(%rip),%rsi */'
+        echo '  "mov %r12,%rdi; call __cxa_atexit@plt; pop %rbx; ret;"'
+        echo '  ".globl two; two: push %rbx; lea __dso_handle(%rip),%rdx;"'
+        echo '  ".byte 0x48,0x8d,0x3d,0x31,0xd2,1,0;" /* lea 0x1d231(%rip),%rdi */'
+        echo '  "mov %rbx,room(%rip); movq $0,room(%rip);"'
+        echo '  "call __cxa_atexit@plt; pop %rbx; ret; .local room; .comm room,8");'
+    } >"$work/source"
+    library owned <"$work/source"
+    clean owned
+    {
+        cat "$work/source"
+        echo '__asm__(".globl none; none: push %rbx; xor %edx,%edx; movups %xmm0,8(%rsp);"'
+        echo '  "movl $1,-8(%rsp,%rbx,4); lea room(%rip),%r8; movzbl 5(%rbx),%r10d;"'
+        echo '  "mov $7,%edi; call __cxa_atexit@plt; pop %rbx; ret");'
+    } | library none
+    finds none FINI-E008 unloads '__cxa_atexit(..., ..., NULL)'
+    same calls "$(grep -c '^      __cxa_atexit' "$work/said")" 1
 }
 
 case_no_start_files() # timeout=60
@@ -339,6 +472,21 @@ case_without_sections() # timeout=60
     finds none FINI-E002 stays 'box<long>::value'
 }
 
+# A DLL with 65536 imports and more, whose names all have no end: looking for the end of each takes
+# time without one.
+case_dll_of_names_without_an_end() # timeout=60
+{
+    {
+        pe_header '\000\000\000\002'
+        printf '\050\020\000\000\000\000\000\000\000\000\000\000\140\020\000\000\050\020\000\000'
+        head -c 20 /dev/zero
+        yes 1234567 | head -n 130555 | tr '1234567\n' '\000\000\020\000\000\000\000\000'
+        head -c 33000000 /dev/zero | tr '\000' x
+    } >"$work/names.so"
+    timeout 10 "$fini" check --color=never "$work/names.so" >"$work/said" || fail "status $?"
+    same said "$(cat "$work/said")" "$work/names.so: unloads"
+}
+
 case_dll() # timeout=60
 {
     command -v x86_64-w64-mingw32-gcc >/dev/null || skip 'no compiler for Windows'
@@ -406,13 +554,21 @@ case_macho() # timeout=60
     finds dtrace FINI-E033 stays 'probes  __DATA,__dof'
     macho plain 6 __data 0 0 7
     clean plain
-    # The same, in a file for one processor of several.
-    {
-        printf '\312\376\272\276\000\000\000\001\001\000\000\014\000\000\000\003'
-        printf '\000\000\000\034\000\000\000\300\000\000\000\000'
-        cat "$work/swift.so"
-    } >"$work/fat.so"
+    # The same, in a file for one processor of several, by either kind of table.
+    fat "$work/swift.so" >"$work/fat.so"
     finds fat FINI-E031 stays Swift
+    fat64 "$work/swift.so" >"$work/fat64.so"
+    finds fat64 FINI-E031 stays Swift
+    head -c 100 "$work/fat64.so" >"$work/cut.so"
+    check 2 "$work/cut.so"
+    said 'damaged: an architecture is not in the file'
+    # Archives for several processors are no damaged libraries.
+    { echo '!<arch>' && cat "$work/plain.so"; } >"$work/archive"
+    mkdir "$work/folder"
+    fat "$work/archive" >"$work/folder/all.a"
+    check 0 "$work/folder"
+    check 2 "$work/folder/all.a"
+    said 'not a shared library'
 }
 
 protocol "$@"

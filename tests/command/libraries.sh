@@ -55,6 +55,19 @@ clean() {
     same "$1" "$(cat "$work/said")" "$work/$1.so: unloads"
 }
 
+# ignoring COMMAND...: by somebody who ignores SIGCHLD, which programs that are started inherit;
+# then the system forgets children that end.
+ignoring() {
+    {
+        echo '#include <signal.h>'
+        echo '#include <unistd.h>'
+        echo 'int main(int n, char **v)'
+        echo '{ signal(SIGCHLD, SIG_IGN); execv(v[1], v + 1); return 126; }'
+    } >"$work/ignoring.c"
+    cc "$work/ignoring.c" -o "$work/ignoring"
+    timeout 20 "$work/ignoring" "$@"
+}
+
 ids() {
     grep -oE 'FINI-E[0-9]+' "$work/said" | sort -u | tr '\n' ' '
 }
@@ -84,6 +97,36 @@ macho() {
         byte "$6"
         printf '\000\000'
     } >"$work/$1.so"
+}
+
+# fat FILE, fat64 FILE: a file for several processors, which has that file for one of them.
+fat() {
+    printf '\312\376\272\276\000\000\000\001\001\000\000\014\000\000\000\003'
+    printf '\000\000\000\034\000\000\000\300\000\000\000\000'
+    cat "$1"
+}
+
+fat64() {
+    printf '\312\376\272\277\000\000\000\001\001\000\000\014\000\000\000\003'
+    printf '\000\000\000\000\000\000\000\050\000\000\000\000\000\000\000\300'
+    printf '\000\000\000\000\000\000\000\000'
+    cat "$1"
+}
+
+zeros() {
+    head -c "$1" /dev/zero
+}
+
+# pe_header SIZE: a DLL up to its section of so many bytes (of a word of four), which is mapped at
+# 0x1000 and begins with the list of imports.
+pe_header() {
+    printf MZ && zeros 58 && printf '\100\000\000\000'
+    printf 'PE\000\000\144\206\001\000' && zeros 12 && printf '\360\000\000\040'
+    printf '\013\002' && zeros 106 && printf '\020\000\000\000'
+    zeros 8 && printf '\000\020\000\000\050\000\000\000' && zeros 112
+    # shellcheck disable=SC2059
+    printf ".idata\\000\\000$1\\000\\020\\000\\000$1\\160\\001\\000\\000"
+    zeros 16
 }
 
 byte() {

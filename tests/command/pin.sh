@@ -104,7 +104,10 @@ case_refuses() # timeout=60
     refuses 'a program' "$fini"
     refuses 'No such file' "$work/plain.so" -o "$work/none/there.so"
     mkdir "$work/folder"
-    refuses 'directory' "$work/plain.so" -o "$work/folder"
+    refuses 'not a file' "$work/plain.so" -o "$work/folder"
+    mkfifo "$work/fifo"
+    refuses 'not a file' "$work/plain.so" -o "$work/fifo"
+    [ -p "$work/fifo" ] || fail 'the output took the place of what was no file'
     ln "$work/plain.so" "$work/other"
     refuses 'hard links' "$work/plain.so"
 }
@@ -144,6 +147,33 @@ case_tries() # timeout=60
     refuses 'it stays all the same' --unpin --try "$work/plain.so"
     echo 'extern int missing; int *use(void) { return &missing; }' | library plain
     refuses 'cannot be loaded here' --try "$work/plain.so"
+    echo '__attribute__((constructor)) static void start(void) { __builtin_trap(); }' |
+        library plain
+    refuses 'it ends the process that loads and unloads it' --try "$work/plain.so"
+}
+
+# Ended while the result is being tried.
+case_leaves_nothing_when_it_is_ended() # timeout=60
+{
+    {
+        echo '#include <unistd.h>'
+        echo '__attribute__((constructor)) static void start(void) { for (;;) pause(); }'
+    } | library plain
+    cp "$work/plain.so" "$work/kept.so"
+    for number in TERM HUP; do
+        "$fini" pin --try "$work/plain.so" &
+        pinning=$!
+        until grep -qs 'plain\.so\.' /proc/[0-9]*/maps; do
+            kill -0 $pinning 2>/dev/null || fail 'it has ended too soon'
+            sleep 0.02
+        done
+        kill -$number $pinning
+        status=0
+        wait $pinning || status=$?
+        [ "$status" -gt 128 ] || fail "status $status"
+        same 'files left' "$(ls "$work" | grep -c '^plain.so')" 1
+        cmp "$work/plain.so" "$work/kept.so"
+    done
 }
 
 case_keeps_owner_and_mode() # timeout=60
@@ -158,6 +188,26 @@ case_keeps_owner_and_mode() # timeout=60
     same properties "$(stat -c '%a %u %g %s' "$work/plain.so")" "$before"
     [ -L "$work/link.so" ] || fail 'the link is gone'
     readelf -d "$work/plain.so" | grep -q NODELETE || fail 'not pinned'
+}
+
+# The output may be there already, and be the input by another name.
+case_output_that_is_there() # timeout=60
+{
+    prepare
+    echo old >"$work/old"
+    ln -s old "$work/link"
+    "$fini" pin -q "$work/plain.so" -o "$work/link"
+    [ -L "$work/link" ] || fail 'the link is gone'
+    readelf -d "$work/old" | grep -q NODELETE || fail 'not written where the link leads'
+    chmod 2751 "$work/plain.so"
+    ln -s plain.so "$work/same.so"
+    "$fini" pin -q "$work/plain.so" -o "$work/same.so"
+    same mode "$(stat -c %a "$work/plain.so")" 2751
+    readelf -d "$work/plain.so" | grep -q NODELETE || fail 'not pinned'
+    "$fini" pin -q -u "$work/plain.so"
+    ln "$work/plain.so" "$work/other.so"
+    refuses 'hard links' "$work/plain.so" -o "$work/same.so"
+    "$fini" pin -q -u "$work/plain.so"
 }
 
 # A program that has it mapped goes on with the old one.

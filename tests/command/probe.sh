@@ -6,6 +6,8 @@
 
 # constructor NAME [OPTION...]: a library whose constructor has the body on standard input.
 constructor() {
+    made=$1
+    shift
     {
         printf '#include <%s.h>\n' pthread signal stdio stdlib string sys/mman sys/resource \
             sys/stat sys/time unistd
@@ -16,7 +18,7 @@ constructor() {
         cat
         echo '}'
         echo '__attribute__((destructor)) static void end(void) { END; }'
-    } | library "$1" -D"END=${end:-}"
+    } | library "$made" -D"END=${end:-}" "$@"
 }
 
 # tries NAME STATUS OUTCOME: --probe of it.
@@ -34,6 +36,8 @@ case_goes() # timeout=60
     libc=$(ldd "$build/command/fini-probe" | sed -n 's|.*=> \(/.*libc\.so[^ ]*\) .*|\1|p')
     check 1 --probe "$libc"
     said 'tried: at-startup'
+    said FINI-E116
+    said 'stays (tried: at-startup; as it was read, it unloads)'
 }
 
 case_stays() # timeout=60
@@ -46,8 +50,10 @@ case_stays() # timeout=60
         echo 'static thread_local value v;'
         echo 'static int used = ++v.n;'
     } | library_cxx local
-    tries local 1 '; as it was read, it may stay'
+    tries local 1 ': stayed; as it was read, it may stay'
     said FINI-E102
+    check 1 --probe "$work/marked.so" "$work/local.so"
+    said '2 files: 0 unload, 0 may stay, 2 stay'
     said '1, the first: '
 }
 
@@ -111,6 +117,25 @@ case_leaves_memory() # timeout=60
     said '1024 KiB, executable'
 }
 
+# What has no code is no library.
+case_leaves_files_mapped() # timeout=60
+{
+    {
+        echo 'int fd = open("/etc/passwd", 0);'
+        echo 'mmap(0, 4096, PROT_READ, MAP_PRIVATE, fd, 0); close(fd);'
+        echo 'mmap(0, 1 << 20, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0);'
+    } | constructor maps -include fcntl.h
+    tries maps 0 ': gone'
+    said '      /etc/passwd'
+    said '      /dev/zero (deleted)'
+    same ids "$(ids)" 'FINI-E109 '
+    echo 'int one(void) { return 1; }' | library resident -Wl,-z,nodelete
+    echo ';' | constructor brings -Wl,--no-as-needed "$work/resident.so"
+    tries brings 0 ': gone'
+    said "      $work/resident.so"
+    same ids "$(ids)" 'FINI-E108 '
+}
+
 case_leaves_settings() # timeout=60
 {
     echo 'setenv("LEFT_BEHIND", "secret", 1); chdir("/"); umask(0123); alarm(100); setpgid(0, 0);' \
@@ -160,6 +185,8 @@ case_crashes() # timeout=60
     echo '*(volatile int *)8 = 1;' | constructor loading
     tries loading 1 ': crashed'
     said 'while it was loaded: Segmentation fault'
+    "$fini" check --probe --color=always "$work/loading.so" >"$work/said" || :
+    not_said "$(printf '\033[32m')"
     end='abort()'
     echo ';' | constructor unloading
     tries unloading 1 ': crashed'
@@ -197,7 +224,7 @@ case_hangs() # timeout=60
     seconds=1
     echo 'signal(SIGTERM, SIG_IGN); for (;;) pause();' | constructor hangs
     tries hangs 1 ': hung'
-    said 'while it was loaded'
+    said 'while it was loaded: not done after 1 s'
     echo 'kill(getpid(), SIGSTOP);' | constructor stops
     tries stops 1 ': hung'
     no_process hangs
@@ -226,6 +253,17 @@ case_closes_everything() # timeout=60
 needs_namespace() {
     unshare --pid --fork true 2>/dev/null || unshare --user --pid --fork true 2>/dev/null ||
         skip 'no process namespaces here'
+}
+
+# A flood of memory: when there is none left, the system ends this process first.
+case_is_the_first_to_go() # timeout=60
+{
+    {
+        echo 'int score = 0; FILE *file = fopen("/proc/self/oom_score_adj", "r");'
+        echo 'fscanf(file, "%d", &score); fclose(file); if (score == 1000) _exit(3);'
+    } | constructor score
+    tries score 1 ': exited'
+    said 'exit status 3'
 }
 
 # Processes that start processes, faster than one could end them one by one.
@@ -345,6 +383,11 @@ case_no_host() # timeout=60
     [ "$status" != 0 ] || skip 'fini has been installed on this system'
     same status "$status" 2
     said 'clean.so: the probe could not be started'
+    status=0
+    "$work/alone/fini" check --probe "$work/clean.so" "$work/clean.so" >"$work/said" 2>&1 ||
+        status=$?
+    same status "$status" 2
+    not_said 'cannot be read'
 }
 
 # What the library does to its process does not reach the one that asks.
@@ -358,6 +401,45 @@ case_caller_is_unharmed() # timeout=60
     check 1 --probe "$work/harms.so" "$work/clean.so"
     said 'clean.so: unloads (tried: gone)'
     said '2 files'
+}
+
+case_children_are_ignored() # timeout=60
+{
+    echo '*(volatile int *)8 = 1;' | constructor loading
+    ignoring "$fini" check --probe "$work/loading.so" >"$work/said" || :
+    said 'while it was loaded: Segmentation fault'
+    echo ';' | constructor clean
+    echo 'int unshare(int flags) { return -1; }' | library none
+    status=0
+    LD_PRELOAD=$work/none.so ignoring "$fini" check --probe "$work/clean.so" >"$work/said" ||
+        status=$?
+    same status "$status" 0
+    said 'tried: gone'
+    echo 'extern int missing; int *use(void) { return &missing; }' | library needs
+    status=0
+    ignoring "$fini" pin --try "$work/needs.so" 2>"$work/said" || status=$?
+    same status "$status" 2
+    said 'cannot be loaded here'
+}
+
+# What is opened must not be taken for a stream of ours that is closed.
+case_closed_streams() # timeout=60
+{
+    echo ';' | constructor clean
+    for closed in '0' '1' '2' '0 1 2'; do
+        status=0
+        (
+            for fd in $closed; do
+                eval "exec $fd>&-"
+            done
+            exec "$fini" check --probe --quiet "$work/clean.so"
+        ) || status=$?
+        same "status without $closed" "$status" 0
+    done
+    status=0
+    "$fini" check --probe "$work/clean.so" >&- 2>"$work/said" || status=$?
+    same status "$status" 2
+    said 'standard output does not take it all'
 }
 
 protocol "$@"

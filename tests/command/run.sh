@@ -143,12 +143,114 @@ case_ways_out() # timeout=60
     says handler 3 "$all" --leak-at-exit
 }
 
+# What cannot be done is said. Each of the libraries is a file of its own in memory, whose path has
+# one slash more.
+case_too_many() # timeout=100
+{
+    echo 'int one;' | library one -nostartfiles
+    cat >"$work/host.c" <<'END'
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+static char bytes[1 << 20], path[4096] = "/proc/self/fd";
+int main(void)
+{
+    FILE *one = fopen("one.so", "r");
+    size_t size = fread(bytes, 1, sizeof bytes, one);
+    fclose(one);
+    for (int i = 0; i < 2050; i++) {
+        int copy = memfd_create("one", 0);
+        char *end = strcat(path, "/") + strlen(path);
+        sprintf(end, "%d", copy);
+        if (write(copy, bytes, size) != size || !dlopen(path, RTLD_NOW))
+            return 9;
+        close(copy);
+        *end = '\0';
+    }
+    return 3;
+}
+END
+    cc -w -D_GNU_SOURCE "$work/host.c" -o "$work/host"
+    status=0
+    (cd "$work" && "$fini" run --leak-at-exit='/proc/*' ./host) >"$work/said" 2>&1 || status=$?
+    same status "$status" 3
+    said 'fini: too many libraries, one that will be finalized at exit: /proc/self/fd/'
+    same 'those that are too many' "$(wc -l <"$work/said")" 2
+}
+
+# Threads that unload while the process exits. One has begun before the finalizers are taken away:
+# it runs them all. One begins later, and the exiting thread is not to run any meanwhile.
+case_another_thread_unloads() # timeout=60
+{
+    echo '#include <unistd.h>
+        __attribute__((destructor)) static void end(void) { write(1, "below", 5); }' |
+        library below
+    echo '#include <unistd.h>
+        volatile int closes;
+        __attribute__((destructor)) static void end(void) { closes = 1; usleep(300000); }' |
+        library slow -Wl,--no-as-needed "$work/below.so"
+    echo '#include <unistd.h>
+        volatile int ends;
+        __attribute__((destructor)) static void end(void) { ends = 1; usleep(100000); }' |
+        library first
+    voice | library voice
+    cat >"$work/threads.c" <<'END'
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+static void *slow;
+static volatile int *closes, *first_ends;
+static void *close_slow(void *late)
+{
+    while (late && !*first_ends)
+        usleep(1000);
+    dlclose(slow);
+    while (late)
+        dlclose(dlopen("./slow.so", RTLD_NOW));
+    return NULL;
+}
+int main(int argc, char **argv)
+{
+    pthread_t thread;
+    char *late = strcmp(argv[2], "late") == 0 ? "late" : NULL;
+    slow = dlopen("./slow.so", RTLD_NOW);
+    closes = dlsym(slow, "closes");
+    if (!dlopen(argv[1], RTLD_NOW))
+        return 9;
+    first_ends = dlsym(dlopen("./first.so", RTLD_NOW), "ends");
+    pthread_create(&thread, NULL, close_slow, late);
+    while (!late && !*closes)
+        usleep(1000);
+    return 3;
+}
+END
+    cc -w "$work/threads.c" -pthread -o "$work/host"
+    says early 3 below --leak-at-exit
+    says late 3 below --leak-at-exit='voice*'
+}
+
 case_linked() # timeout=60
 {
     voice | library voice
     host -L"$work" -Wl,--no-as-needed,-rpath,"$work" -l:voice.so
     says return 3 '' --leak-at-exit
     says return 3 'the end\nhandler' --leak-at-exit='other*'
+}
+
+# exit() before main.
+case_exit_in_a_constructor() # timeout=60
+{
+    voice | library voice
+    echo '#include <stdlib.h>
+        __attribute__((constructor)) static void begin(void) { exit(4); }
+        int main(void) { return 0; }' >"$work/early.c"
+    cc "$work/early.c" -L"$work" -Wl,--no-as-needed,-rpath,"$work" -l:voice.so -o "$work/host"
+    says return 4 '' --leak-at-exit
+    says return 4 'the end\nhandler' --leak-at-exit='other*'
 }
 
 # The image is there when its finalizers have run, and the next load is another one.
@@ -212,6 +314,37 @@ END
     not_said 'unknown module'
 }
 
+# Servers, and perl by $0, write a title over their environment.
+case_environment_written_over() # timeout=60
+{
+    voice | library voice
+    cat >"$work/host.c" <<'END'
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+extern char **environ;
+int main(int argc, char **argv)
+{
+    char line[4096];
+    int count = 0;
+    for (char **entry = environ; *entry; entry++)
+        memset(*entry, 'x', strlen(*entry));
+    void *handle = dlopen(argv[1], RTLD_NOW);
+    if (strcmp(argv[2], "exit") == 0)
+        return 3;
+    dlclose(handle);
+    FILE *file = fopen("/proc/self/maps", "r");
+    while (fgets(line, sizeof line, file))
+        count += strstr(line, "voice.so") && strstr(line, "r-xp");
+    return count;
+}
+END
+    cc -w "$work/host.c" -o "$work/host"
+    says exit 3 '' --leak-at-exit
+    says exit 3 '' --leak-at-exit='voi*'
+    says unload 1 'the end\nhandler' --keep
+}
+
 case_children_too() # timeout=60
 {
     voice | library voice
@@ -231,6 +364,18 @@ case_not_run() # timeout=60
     status=0
     "$fini" run --keep "$work/none" 2>/dev/null || status=$?
     same status "$status" 127
+}
+
+# What is closed or ignored is so for the program, whatever fini does with it for itself.
+case_the_program_gets_what_was_there() # timeout=60
+{
+    for fd in 0 1 2; do
+        eval "\"\$fini\" run --keep sh -c '[ ! -e /proc/self/fd/$fd ]' $fd>&-" ||
+            fail "descriptor $fd is open"
+    done
+    ignoring "$fini" run --keep grep SigIgn /proc/self/status >"$work/said"
+    ignored=$(sed -n 's/^SigIgn:.*\(.\)....$/\1/p' "$work/said")
+    same SIGCHLD "$ignored" 1
 }
 
 protocol "$@"

@@ -54,6 +54,24 @@ case_loads_and_unloads() # timeout=60
     same output "$(cat "$work/out")" ''
 }
 
+# Those behind the agent are loaded after it and before the program. Another agent is such a one.
+case_other_audit_libraries() # timeout=60
+{
+    echo 'void use(void) {}' | plugin
+    echo 'unsigned la_version(unsigned version) { return version; }' | library auditor
+    opens plugin 'puts(getenv("LD_AUDIT") ? getenv("LD_AUDIT") : "none"); return 3;'
+    LD_AUDIT=$work/auditor.so
+    export LD_AUDIT
+    same_as_without ./opener
+    unset LD_AUDIT
+    said ' load   ./plugin.so  by main of opener'
+    said ' exit   main has returned'
+    trace 3 "$fini" run --leak-at-exit ./opener
+    said ' load   ./plugin.so  by main of opener'
+    said ' exit   main has returned'
+    same 'what run has set' "$(cat "$work/out")" "${fini%/*}/libfini-agent.so"
+}
+
 case_report_on_standard_error() # timeout=60
 {
     opens none 'puts("mine");'
@@ -64,12 +82,93 @@ case_report_on_standard_error() # timeout=60
     same report "$(cat "$work/said")" ''
 }
 
+# libc loads something of its own next.
+case_load_after_a_load_that_failed() # timeout=60
+{
+    echo '#include <iconv.h>
+        int main(void) { dlopen("./none.so", RTLD_NOW); iconv_open("UTF-16", "KOI8-R");
+        return 0; }' | program opener
+    trace 0 ./opener
+    said 'KOI8-R.so'
+    not_said 'KOI8-R.so  by '
+}
+
+# dlclose never returns, and yet what comes is no unload.
+case_exit_in_a_finalizer() # timeout=60
+{
+    echo 'void use(void) {} __attribute__((destructor)) static void end(void) { exit(5); }' | plugin
+    opens plugin 'dlclose(h);'
+    trace 5 ./opener
+    said ' exit   end of plugin.so'
+    said ' ended  '"$work"'/opener'
+    not_said ' unload '
+}
+
+# libc calls exit() where nobody can stand before it.
+case_exit_by_libc() # timeout=60
+{
+    echo '#include <err.h>
+        static void *run(void *nothing) { return nothing; }
+        int main(int argc, char **argv) { if (argc > 1) errx(4, "bye"); pthread_t t;
+        pthread_create(&t, NULL, run, NULL); pthread_exit(NULL); }' | program opener
+    trace 4 ./opener more
+    said ' exit   from libc, or the last thread has ended'
+    trace 0 ./opener
+    said ' exit   from libc, or the last thread has ended'
+}
+
+# The files of images are where the program sees them.
+case_another_folder() # timeout=60
+{
+    mkdir "$work/sub"
+    echo 'static void handler(int number) {} void use(void) { signal(SIGUSR1, handler); }' | plugin
+    mv "$work/plugin.so" "$work/sub"
+    echo 'int main(void) { chdir("sub"); void *h = dlopen("./plugin.so", RTLD_NOW);
+        ((void (*)(void))dlsym(h, "use"))(); dlclose(h); return 0; }' | program opener
+    trace 0 ./opener
+    said 'handler of SIGUSR1, handler of plugin.so; registered by use of plugin.so'
+}
+
+# Each load is an image of its own, but the file is open once.
+case_loaded_again_and_again() # timeout=60
+{
+    echo 'static void handler(int number) {} void use(void) { signal(SIGUSR1, handler); }' | plugin
+    echo 'int main(void) { for (int i = 0; i < 200; i++) { void *h = dlopen("./plugin.so", 1);
+        ((void (*)(void))dlsym(h, "use"))(); dlclose(h); } return 0; }' | program opener
+    limit=$(ulimit -n)
+    ulimit -S -n 40
+    trace 0 ./opener
+    ulimit -S -n "$limit"
+    said_times 'handler of SIGUSR1, handler of plugin.so; registered by use of plugin.so' 200
+}
+
+# A library that is built anew while it is loaded, or is no file any more: no names are better than
+# wrong ones, and nothing waits for it.
+case_file_is_another() # timeout=60
+{
+    echo 'static void padding(void) {} static void old(int number) {}
+        void use(void) { signal(SIGUSR1, old); }' | plugin
+    cp "$work/plugin.so" "$work/kept.so"
+    echo 'static void wrong(int number) { *(volatile int *)8 = number; puts("1"); puts("2"); }
+        void use(void) { signal(SIGUSR1, wrong); signal(SIGUSR2, wrong); }' | plugin
+    mv "$work/plugin.so" "$work/new.so"
+    for file in new fifo; do
+        cp "$work/kept.so" "$work/plugin.so"
+        mkfifo "$work/fifo.so"
+        opens plugin "use(); rename(\"$file.so\", \"plugin.so\"); dlclose(h);"
+        trace 0 ./opener
+        said 'handler of SIGUSR1, plugin.so+0x'
+        rm -f "$work/fifo.so"
+    done
+}
+
 case_two_namespaces() # timeout=60
 {
     echo 'void use(void) {}' | plugin
     echo 'int main(void) { dlclose(dlmopen(LM_ID_NEWLM, "./plugin.so", RTLD_NOW)); return 0; }' |
         program opener
     trace 0 ./opener
+    said ' load   ./plugin.so  by main of opener'
     said ' unload ./plugin.so  by main of opener'
 }
 
@@ -248,6 +347,34 @@ case_thread_inside() # timeout=60
     said ' thread '
 }
 
+# The guilty one is the last of more than are looked at.
+case_thread_among_many() # timeout=100
+{
+    inside_source | plugin
+    echo 'static void *sleeps(void *nothing) { for (;;) pause(); }
+        int main(void) { pthread_attr_t small; pthread_t t; pthread_attr_init(&small);
+        pthread_attr_setstacksize(&small, 65536);
+        for (int i = 0; i < 520; i++) pthread_create(&t, &small, sleeps, NULL);
+        void *h = dlopen("./plugin.so", RTLD_NOW); ((void (*)(void))dlsym(h, "use"))();
+        dlclose(h); _exit(0); }' | program opener
+    trace 0 ./opener
+    said 'FINI-E205'
+    said 'begun in run of plugin.so; created by use of plugin.so'
+    said '1 times not all threads were looked at'
+}
+
+# Threads of C.
+case_thread_by_thrd_create() # timeout=60
+{
+    echo '#include <threads.h>
+        static int run(void *number) { return *(int *)number; }
+        int main(void) { thrd_t t; int number = 6; thrd_create(&t, run, &number);
+        thrd_join(t, &number); return number; }' | program opener
+    trace 6 ./opener
+    grep -q ' thread [0-9]* run of opener' "$work/said" || fail "not said: $(cat "$work/said")"
+    said ' thread ends'
+}
+
 case_thread_inside_at_exit() # timeout=60
 {
     inside_source | plugin
@@ -293,6 +420,53 @@ END
     said ' unload ./other.so'
 }
 
+# On a socket with a time limit each call would be ended by a stop. It is looked at in the middle.
+case_sleep_on_a_socket_is_not_ended() # timeout=60
+{
+    echo 'int one;' | library other
+    program opener -include sys/socket.h -include errno.h <<'END'
+static int pair[2], failures, calls;
+static void begin(void) { __atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST); }
+static void check(const char *what, int got)
+{
+    if (got >= 0 || errno != EAGAIN) {
+        printf("%s: %s\n", what, strerror(errno));
+        failures++;
+    }
+}
+static void *run(void *nothing)
+{
+    char byte;
+    struct iovec part = {&byte, 1};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    struct timeval limit = {2, 0};
+    setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    begin();
+    check("recv", recv(pair[0], &byte, 1, 0));
+    begin();
+    check("read", read(pair[0], &byte, 1));
+    begin();
+    check("recvmsg", recvmsg(pair[0], &message, 0));
+    return NULL;
+}
+int main(void)
+{
+    pthread_t thread;
+    socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+    pthread_create(&thread, NULL, run, NULL);
+    for (int call = 1; call <= 3; call++) {
+        while (__atomic_load_n(&calls, __ATOMIC_SEQ_CST) < call)
+            usleep(1000);
+        usleep(500000);
+        dlclose(dlopen("./other.so", RTLD_NOW));
+    }
+    pthread_join(thread, NULL);
+    return failures;
+}
+END
+    trace 0 ./opener
+}
+
 # Death by the same signal, with the cause: status 128 + number in the shell.
 case_crash_by_key() # timeout=60
 {
@@ -314,6 +488,19 @@ END
     said 'thread key 0, whose destructor is destroy of plugin.so; created by use of plugin.so; '
     said ' crash '
     said ' end    by SIGSEGV'
+}
+
+# Not its code but its data: a stream still has the buffer.
+case_crash_by_data() # timeout=60
+{
+    echo 'static char buffer[4096]; void use(void) { setvbuf(stdout, buffer, _IOFBF, 4096); }' |
+        plugin
+    opens plugin 'use(); putc(120, stdout); dlclose(h); putc(121, stdout);'
+    trace 139 ./opener
+    said 'FINI-E213'
+    grep -q 'its memory is used by .*putc of libc.so' "$work/said" ||
+        fail "not said: $(cat "$work/said")"
+    said '; plugin.so was unloaded '
 }
 
 # in_failure STATUS TEXT HOST MODULE ENDING: a naive library of tests/failures; on a busy machine
@@ -373,6 +560,11 @@ int main(int argc, char **argv)
         if (sigaction(number, NULL, &action) == 0)
             printf("%d: %p %x\n", number, (void *)action.sa_handler, action.sa_flags);
     printf("%d %d\n", signal(SIGSEGV, handler) == SIG_DFL, signal(SIGSEGV, SIG_DFL) == handler);
+    printf("%d", sigset(SIGBUS, handler) == SIG_DFL);
+    sigaction(SIGBUS, NULL, &action);
+    printf("%d", action.sa_handler == handler);
+    printf("%d", sigset(SIGBUS, SIG_HOLD) == handler);
+    printf("%d\n", sigset(SIGBUS, SIG_DFL) == SIG_HOLD);
     fflush(stdout);
     if (fork() == 0) {
         dlclose(dlopen("./plugin.so", RTLD_NOW));
@@ -405,12 +597,34 @@ case_all_descriptors_closed() # timeout=60
     said ' end    with status 6'
 }
 
+# Nothing takes the place of what is closed, neither for us nor for the program.
+case_standard_descriptors_closed() # timeout=60
+{
+    opens none 'int count = 0; for (int fd = 0; fd < 64; fd++) count += fcntl(fd, F_GETFD) >= 0;
+        return count;'
+    status=0
+    expected=0
+    (cd "$work" && exec ./opener <&- >&- 2>&-) || expected=$?
+    (cd "$work" && exec "$fini" trace -o "$work/said" ./opener <&- >&- 2>&-) || status=$?
+    same descriptors "$status" "$expected"
+    said " end    with status $expected"
+    (cd "$work" && exec "$fini" trace -o "$work/said" ./none 2>&-) || :
+    not_said 'No such file'
+}
+
 case_signals() # timeout=60
 {
     opens none 'abort();'
     trace 134 ./opener
     said ' crash '
+    said 'SIGABRT, sent by itself'
     said 'abort of libc'
+    opens none '*(volatile int *)8 = 1;'
+    trace 139 ./opener
+    said 'SIGSEGV at 0x8'
+    opens none 'if (fork() == 0) { kill(getppid(), SIGBUS); _exit(0); } for (;;) pause();'
+    trace 135 ./opener
+    said 'SIGBUS, sent by process '
     opens none 'raise(SIGFPE);'
     trace 136 ./opener
     opens none 'kill(getpid(), SIGKILL);'
@@ -454,13 +668,49 @@ END
     same_as_without ./flood
     same unloads "$(grep -c ' unload ./flood' "$work/said")" 800
     not_said 'FINI-E'
+    # With one heap the link map of one is where that of another thread's was.
+    GLIBC_TUNABLES=glibc.malloc.arena_max=1:glibc.malloc.tcache_count=0
+    export GLIBC_TUNABLES
+    for attempt in 1 2 3 4 5; do
+        trace 5 ./flood
+        not_said 'FINI-E'
+    done
+}
+
+# The places in the ring are those of agent.h.
+ring_in_c() {
+    cat <<'END'
+static char *find_ring(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    char line[4096], *ring = NULL;
+    while (!ring && fgets(line, sizeof line, maps))
+        if (strstr(line, "fini-trace"))
+            ring = (char *)strtoul(line, NULL, 16);
+    if (!ring)
+        _exit(7);
+    return ring;
+}
+static char *next_slot(char *ring)
+{
+    return ring + 192 + *(unsigned long *)(ring + 64) % 65536 * 128;
+}
+static void publish(char *ring)
+{
+    char *slot = next_slot(ring);
+    unsigned long number = *(unsigned long *)(ring + 64);
+    *(unsigned long *)(ring + 64) = number + *(unsigned *)(slot + 24);
+    __sync_synchronize();
+    *(unsigned long *)slot = number + 1;
+}
+END
 }
 
 # What the program writes into the ring is believed as little as a file. Events of all kinds, with
-# words that may mean something, and anything as text; the places are those of agent.h.
+# words that may mean something, and anything as text.
 case_ring_of_lies() # timeout=100
 {
-    program liar <<'END'
+    { ring_in_c; cat; } <<'END' | program liar
 static unsigned seed;
 static unsigned any(unsigned below) { return rand_r(&seed) % below; }
 static unsigned long word(void)
@@ -474,7 +724,7 @@ static unsigned long word(void)
 }
 static void lie(char *slot)
 {
-    *(unsigned *)(slot + 8) = 1 + any(22);
+    *(unsigned *)(slot + 8) = 1 + any(23);
     *(unsigned *)(slot + 12) = any(3) ? getpid() : any(5);
     *(unsigned *)(slot + 24) = 1 + any(4);
     *(unsigned *)(slot + 28) = any(300);
@@ -485,27 +735,127 @@ static void lie(char *slot)
 }
 int main(int argc, char **argv)
 {
-    FILE *maps = fopen("/proc/self/maps", "r");
-    char line[4096], *ring = NULL;
+    char *ring = find_ring();
     seed = atoi(argv[1]);
-    while (!ring && fgets(line, sizeof line, maps))
-        if (strstr(line, "fini-trace"))
-            ring = (char *)strtoul(line, NULL, 16);
-    for (int i = 0; ring && i < 2000; i++) {
-        unsigned long number = *(unsigned long *)(ring + 64);
-        char *slot = ring + 192 + number % 65536 * 128;
-        lie(slot);
-        *(unsigned long *)(ring + 64) = number + *(unsigned *)(slot + 24);
-        __sync_synchronize();
-        *(unsigned long *)slot = number + 1;
+    for (int i = 0; i < 2000; i++) {
+        lie(next_slot(ring));
+        publish(ring);
     }
-    _exit(ring ? 6 : 7);
+    _exit(6);
 }
 END
     for seed in 1 2 3 4; do
         trace 6 ./liar $seed
         [ "$(grep -c ' crash ' "$work/said")" -gt 5 ] || fail "no lie was read: $(cat "$work/said")"
     done
+}
+
+# What a child of the program writes is not waited for when the program has ended.
+case_ring_is_written_for_ever() # timeout=100
+{
+    { ring_in_c; cat; } <<'END' | program floods -include time.h
+int main(void)
+{
+    char *ring = find_ring();
+    unsigned long tail = *(volatile unsigned long *)(ring + 128);
+    for (unsigned long i = tail; i < tail + 65536; i++)
+        *(volatile unsigned long *)(ring + 192 + i % 65536 * 128) = i + 1;
+    if (fork())
+        _exit(6);
+    fork(), fork(), fork();
+    for (time_t begin = time(0); time(0) < begin + 25;)
+        for (int i = 0; i < 10000; i++)
+            *(volatile unsigned long *)(ring + 128) = tail;
+}
+END
+    status=0
+    (cd "$work" && timeout 15 "$fini" trace ./floods) >"$work/said" 2>&1 || status=$?
+    same "status ($(cat "$work/said"))" "$status" 6
+}
+
+# Nor is what is no file opened for its symbols, and waited for.
+case_ring_names_a_fifo() # timeout=60
+{
+    mkfifo "$work/fifo.so"
+    { ring_in_c; cat; } <<'END' | program liar
+static void say(char *ring, unsigned type, unsigned long a, unsigned long b, unsigned long c)
+{
+    char *slot = next_slot(ring);
+    *(unsigned *)(slot + 8) = type;
+    *(unsigned *)(slot + 12) = getpid();
+    *(unsigned *)(slot + 24) = 1;
+    *(unsigned *)(slot + 28) = sizeof "./fifo.so";
+    memcpy(slot + 32, (unsigned long[]){a, b, c, 0, 0, 0}, 48);
+    strcpy(slot + 80, "./fifo.so");
+    publish(ring);
+}
+int main(void)
+{
+    char *ring = find_ring();
+    say(ring, 2, 1, 0x1000, 0x2000);
+    say(ring, 14, 10, 0x1800, 0x1801);
+    say(ring, 3, 1, 0, 0);
+    _exit(6);
+}
+END
+    status=0
+    (cd "$work" && timeout 30 "$fini" trace ./liar) >"$work/said" 2>&1 || status=$?
+    same "status ($(cat "$work/said"))" "$status" 6
+    said 'fifo.so+0x800'
+}
+
+# Nor does it have a say in what has been read.
+case_ring_is_read_once() # timeout=60
+{
+    echo 'void use(void) {}' | plugin
+    program liar <<'END'
+int main(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    char line[4096], *ring = NULL;
+    while (!ring && fgets(line, sizeof line, maps))
+        if (strstr(line, "fini-trace"))
+            ring = (char *)strtoul(line, NULL, 16);
+    dlclose(dlopen("./plugin.so", RTLD_NOW));
+    *(volatile unsigned long *)(ring + 128) = 0;
+    usleep(100000);
+    _exit(3);
+}
+END
+    trace 3 ./liar
+    said_times ' load   ./plugin.so' 1
+}
+
+# A thread may have to wait for a processor between taking a place and filling it, while others go
+# on. The number of a beginning thread is that of agent.h.
+case_place_is_filled_late() # timeout=60
+{
+    program late <<'END'
+int main(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    char line[4096], *ring = NULL;
+    pthread_key_t key;
+    while (!ring && fgets(line, sizeof line, maps))
+        if (strstr(line, "fini-trace"))
+            ring = (char *)strtoul(line, NULL, 16);
+    unsigned long number = __sync_fetch_and_add((unsigned long *)(ring + 64), 1);
+    unsigned *slot = (unsigned *)(ring + 192 + number % 65536 * 128);
+    for (int i = 0; i < 200; i++) {
+        pthread_key_create(&key, free);
+        pthread_key_delete(key);
+        usleep(100);
+    }
+    slot[2] = 15;
+    slot[3] = 4242;
+    slot[6] = 1;
+    __sync_synchronize();
+    *(unsigned long *)slot = number + 1;
+    return 3;
+}
+END
+    trace 3 ./late
+    said ' thread 4242'
 }
 
 case_tracer_is_killed() # timeout=60
@@ -540,6 +890,75 @@ assert "./plugin.so" in [x.get("path", x.get("args", {}).get("path")) for x in e
     done
 }
 
+# A shell sees that its job stops, and the program goes on with it, or with the program alone.
+case_stops_and_goes_on() # timeout=60
+{
+    program shell <<'END'
+int main(int argc, char **argv)
+{
+    int status;
+    pid_t job = fork();
+    if (job == 0) {
+        setpgid(0, 0);
+        execv(argv[2], argv + 2);
+    }
+    if (waitpid(job, &status, WUNTRACED) < 0 || !WIFSTOPPED(status) || WSTOPSIG(status) != SIGTSTP)
+        return 1;
+    if (strcmp(argv[1], "job") == 0)
+        kill(-job, SIGCONT);
+    if (strcmp(argv[1], "first") == 0)
+        kill(job, SIGCONT);
+    return waitpid(job, &status, 0) == job && WIFEXITED(status) ? WEXITSTATUS(status) : 2;
+}
+END
+    echo 'int main(int argc, char **argv) { pid_t own = getpid();
+        if (argc > 1 && fork() == 0) { sleep(1); kill(own, SIGCONT); _exit(0); }
+        kill(own, SIGTSTP); return 7; }' | program stops
+    for who in job first; do
+        status=0
+        "$work/shell" $who "$fini" trace -o "$work/said" "$work/stops" || status=$?
+        same "status of $who" "$status" 7
+    done
+    status=0
+    "$work/shell" nobody "$fini" trace -o "$work/said" "$work/stops" alone || status=$?
+    same "status of alone" "$status" 7
+}
+
+# A service is told things by signals, and its alarm may have been set before it was started.
+case_all_signals_are_passed_on() # timeout=60
+{
+    program counts <<'END'
+static volatile int got[65], value;
+static void on(int number, siginfo_t *info, void *context)
+{
+    got[number]++;
+    if (number == SIGRTMIN)
+        value = info->si_value.sival_int;
+}
+int main(void)
+{
+    int numbers[] = {SIGINT, SIGQUIT, SIGHUP, SIGWINCH, SIGALRM, SIGUSR1, SIGABRT, SIGTERM};
+    struct sigaction action = {.sa_sigaction = on, .sa_flags = SA_SIGINFO};
+    sigaction(SIGRTMIN, &action, NULL);
+    sigqueue(getppid(), SIGRTMIN, (union sigval){.sival_int = 77});
+    for (int i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        sigaction(numbers[i], &action, NULL);
+        kill(getppid(), numbers[i]);
+        while (!got[numbers[i]])
+            usleep(1000);
+    }
+    return value;
+}
+END
+    trace 77 ./counts
+    echo 'int main(int argc, char **argv) { alarm(1); execv(argv[1], argv + 1); }' | program alarmed
+    echo 'int main(void) { for (;;) pause(); }' | program opener
+    status=0
+    (cd "$work" && exec ./alarmed "$fini" trace -o "$work/said" ./opener) || status=$?
+    same 'status when the alarm has gone off' "$status" 142
+    said ' end    by SIGALRM'
+}
+
 case_signal_is_passed_on() # timeout=60
 {
     echo 'static void own(int number) { _exit(number == SIGTERM ? 8 : 9); }
@@ -570,6 +989,45 @@ case_other_programs_in_the_process() # timeout=60
     said ' unload ./plugin.so  by main of opener'
 }
 
+# What cannot be traced is as it would be, and the report says why it ends there.
+case_becomes_what_cannot_be_traced() # timeout=60
+{
+    program shows -static <<'END'
+extern char **environ;
+int main(void)
+{
+    for (int i = 0; environ[i]; i++)
+        if (strncmp(environ[i], "LD_", 3) == 0 || strncmp(environ[i], "FINI_AGENT", 10) == 0)
+            puts(environ[i]);
+    return 3;
+}
+END
+    echo 'int main(int argc, char **argv) { if (argc > 1) setuid(1000); execv("./shows", argv);
+        execl("./other", "other", NULL); return 9; }' | program opener
+    trace 3 ./opener
+    same output "$(cat "$work/out")" ''
+    said ' exec   of ./shows, which is not traced: it is static'
+    mv "$work/shows" "$work/fixed"
+    echo 'int main(void) { return getppid() == 1; }' | program other
+    if [ "$(id -u)" = 0 ]; then
+        chmod 755 "$work"
+        trace 0 ./opener as-user
+        said ' exec   of ./other, which is not traced: the agent is out of its reach'
+    fi
+    trace 0 ./opener
+    said ' load   '"$work"'/other  with the program'
+    not_said 'is not traced'
+}
+
+# What stands at a program's name is looked at before, and must not be waited for.
+case_no_program() # timeout=60
+{
+    mkfifo "$work/fifo"
+    chmod +x "$work/fifo"
+    trace 126 ./fifo
+    trace 127 ./absent
+}
+
 case_where_a_caller_looks() # timeout=60
 {
     mkdir "$work/plugins"
@@ -585,6 +1043,10 @@ case_not_traced() # timeout=60
     echo 'int main(void) { return 0; }' | program fixed -static
     trace 2 ./fixed
     grep -qF 'it is static' "$work/out" || fail "not said: $(cat "$work/out")"
+    printf '#!%s/fixed\n' "$work" >"$work/script"
+    chmod +x "$work/script"
+    trace 2 ./script
+    grep -qF 'it is static' "$work/out" || fail "not said: $(cat "$work/out")"
     trace 127 ./none
     : >"$work/text"
     trace 126 ./text
@@ -593,6 +1055,11 @@ case_not_traced() # timeout=60
     chmod u+s "$work/other"
     trace 2 ./other
     grep -qF 'set-user-ID' "$work/out" || fail "not said: $(cat "$work/out")"
+    command -v musl-gcc >/dev/null || skip 'no musl-gcc'
+    echo 'int main(void) { return 0; }' >"$work/small.c"
+    musl-gcc "$work/small.c" -o "$work/small"
+    trace 2 ./small
+    grep -qF 'not glibc' "$work/out" || fail "not said: $(cat "$work/out")"
 }
 
 # json PROGRAM-OF-PYTHON: with the report as d.

@@ -81,6 +81,7 @@ case_folders() # timeout=60
     said 'folder/deep/marked.so: stays'
     mkdir "$work/empty"
     check 0 "$work/empty"
+    same said "$(cat "$work/said")" 'no shared library'
 }
 
 case_names_on_standard_input() # timeout=60
@@ -91,6 +92,50 @@ case_names_on_standard_input() # timeout=60
     printf '%s\0' "$work/clean.so" | check 0 --null -
     said 'clean.so: unloads'
     check 0 - </dev/null
+    # Whoever forgets --null gets no verdict about the first name alone.
+    printf '%s\0' "$work/clean.so" "$work/marked.so" >"$work/names"
+    check 2 - <"$work/names"
+    said 'standard input: names end in zero bytes: --null'
+    not_said 'unloads'
+    check 2 - </dev/zero
+    head -c 1000000 /dev/zero | tr '\0' x >"$work/long"
+    check 2 - <"$work/long"
+    said 'standard input: a name is too long'
+    check 2 - <"$work"
+    said 'standard input: Is a directory'
+    check 2 - <&-
+    said 'standard input: '
+}
+
+# What is named and not there has its line in the report, in its place.
+case_files_that_are_not_there() # timeout=60
+{
+    two_libraries
+    ln -s nowhere "$work/link.so"
+    check 2 "$work/marked.so" "$work/none.so" "$work/link.so" "$work/clean.so"
+    said "$work/none.so: No such file or directory"
+    said "$work/link.so: No such file or directory"
+    said '4 files: 1 unload, 0 may stay, 1 stay, 2 cannot be read'
+    "$fini" check --format=json "$work/none.so" >"$work/said" 2>&1 || :
+    said "\"path\":\"$work/none.so\",\"error\":\"No such file or directory\"}"
+}
+
+# A library in a folder that may not be read is not passed over in silence.
+case_unreadable_files() # timeout=60
+{
+    [ "$(id -u)" = 0 ] || skip 'only root can become another user'
+    command -v setpriv >/dev/null || skip 'no setpriv'
+    two_libraries
+    mkdir "$work/folder"
+    cp "$work/marked.so" "$work/folder"
+    chmod 000 "$work/folder/marked.so"
+    chmod 755 "$work"
+    status=0
+    setpriv --reuid 65534 --regid 65534 --clear-groups "$fini" check "$work/folder" \
+        >"$work/said" 2>&1 || status=$?
+    [ "$status" != 126 ] && [ "$status" != 127 ] || skip 'the program cannot be run by others'
+    same status "$status" 2
+    said 'folder/marked.so: Permission denied'
 }
 
 case_quiet() # timeout=60
@@ -188,6 +233,14 @@ case_completion() # timeout=60
     completes 'trace-event' fini trace --format = trace
     completes '--findings-status=' fini trace --fi
     completes '--keep' fini run --k
+    # Files are left to bash, which knows about blanks in names.
+    touch "$work/a b.so" "$work/a c.so"
+    for line in check pin 'why 1' 'check -' 'pin --output'; do
+        # shellcheck disable=SC2086
+        completes '' fini $line "$work/a"
+    done
+    grep -q '^complete .*-o default' "$source/command/completion/fini.bash" ||
+        fail 'nobody completes files'
     command -v zsh >/dev/null || skip 'no zsh for the other half'
     zsh -n "$source/command/completion/_fini"
 }
@@ -205,6 +258,9 @@ case_colour() # timeout=60
         >"$work/said" </dev/null || :
     said "$escape[32munloads"
     said '0 of 2: clean.so'
+    TERM=xterm script -qec "'$fini' pin --unpin '$work/clean.so'" /dev/null >"$work/said" \
+        </dev/null
+    said "$escape[1m$work/clean.so$escape[0m: already not pinned"
     NO_COLOR=1 TERM=xterm script -qec "'$fini' check '$work/clean.so'" /dev/null >"$work/said" \
         </dev/null
     not_said "$escape[32m"
@@ -218,6 +274,15 @@ case_names_are_cleaned() # timeout=60
     cp "$work/clean.so" "$bad"
     check 0 "$bad"
     said 'a?]0;x?.so: unloads'
+}
+
+case_why_where_children_are_ignored() # timeout=60
+{
+    sleep 50 &
+    "$fini" why $! >"$work/expected"
+    ignoring "$fini" why $! >"$work/said"
+    kill $!
+    same lines "$(wc -l <"$work/said")" "$(wc -l <"$work/expected")"
 }
 
 case_a_full_disk_is_an_error() # timeout=60

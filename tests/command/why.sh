@@ -98,6 +98,29 @@ case_by_soname() # timeout=60
     ends
 }
 
+# What is said of the program and of a memfd is true: the one is not opened with dlopen, and the
+# other has no file that could be deleted.
+case_program_and_memfd() # timeout=60
+{
+    command -v python3 >/dev/null || skip 'no python3'
+    plain plug
+    starts python3 -c 'import ctypes, os, sys
+fd = os.memfd_create("plug")
+os.write(fd, open(sys.argv[1], "rb").read())
+library = ctypes.CDLL("/proc/self/fd/%d" % fd)
+print("ready", flush=True)
+sys.stdin.read()
+print("unharmed")' "$work/plug.so"
+    why 1 '*memfd*'
+    said '/memfd:plug: stays'
+    said '1 x opened'
+    not_said 'its file'
+    why 1 "$(readlink "/proc/$host/exe")"
+    said 'since its start'
+    not_said 'opened'
+    ends
+}
+
 case_closed() # timeout=60
 {
     plain plug
@@ -261,6 +284,67 @@ case_other_mount_namespace() # timeout=60
     not_said 'its file'
     said ' insider in rests+0x'
     said 'plug.c:1'
+    ends
+}
+
+# More of a stack than is copied: who is further out is not known, and that is said.
+case_deep_stack() # timeout=60
+{
+    cat >"$work/deep.c" <<'END'
+#include <stdio.h>
+__attribute__((noinline)) static void deep(int n)
+{
+    volatile char room[4000];
+    room[0] = n;
+    if (n) deep(n - 1);
+    else { puts("ready"); fflush(stdout); getchar(); }
+    room[1] = n;
+}
+int main(void) { deep(100); puts("unharmed"); return 0; }
+END
+    cc -w -g -O1 "$work/deep.c" -o "$work/deep"
+    starts "$work/deep"
+    why 1 --verbose deep
+    said '(it could not be followed further)'
+    said "could not be followed to its end: $host"
+    not_said 'main+0x'
+    ends
+}
+
+# More than fit into one core file: each is seen, and goes on.
+case_many_threads() # timeout=120 slow=1
+{
+    cat >"$work/many.c" <<'END'
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+static int ends[2], disturbed;
+static void *waits(void *a) { char c; if (read(ends[0], &c, 1) != 0) disturbed = 1; return a; }
+int main(void)
+{
+    static pthread_t thread[1200];
+    pthread_attr_t small;
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 1 << 16);
+    pipe(ends);
+    for (int i = 0; i < 1200; i++)
+        if (pthread_create(&thread[i], &small, waits, 0)) { puts("ready: too many"); return 0; }
+    puts("ready");
+    fflush(stdout);
+    getchar();
+    close(ends[1]);
+    for (int i = 0; i < 1200; i++) pthread_join(thread[i], 0);
+    puts(disturbed ? "disturbed" : "unharmed");
+    return 0;
+}
+END
+    cc -w -g "$work/many.c" -o "$work/many" -pthread
+    starts "$work/many"
+    ! grep -q 'too many' "$work/host" || skip 'so many threads are not allowed here'
+    why 1 many
+    said 'threads: 1201'
+    same 'threads inside' "$(grep -c ' many in waits+0x' "$work/said")" 1200
+    not_said 'followed'
     ends
 }
 
@@ -535,6 +619,14 @@ END
     ends
 }
 
+case_itself() # timeout=60
+{
+    status=0
+    sh -c 'exec "$1" why $$' sh "$fini" >"$work/said" 2>&1 || status=$?
+    same status "$status" 2
+    said 'PID is fini itself'
+}
+
 case_no_such_process() # timeout=60
 {
     refuses 'no such process' 2147483646
@@ -565,6 +657,41 @@ case_other_architecture() # timeout=60
     sleep 0.3
     kill -0 "$host" 2>/dev/null || skip 'no 32-bit programs here'
     refuses 'another architecture' "$host"
+}
+
+# Whatever of it is gone already, it has ended: that is neither a refusal nor a kernel's thread.
+case_it_ends_meanwhile() # timeout=200 slow=1
+{
+    cat >"$work/short.c" <<'END'
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+static void *waits(void *a) { usleep(rand() % 9000); return a; }
+int main(int n, char **a)
+{
+    pthread_t thread;
+    srand(atoi(a[1]));
+    for (int i = 0; i < 5; i++) pthread_create(&thread, 0, waits, 0);
+    usleep(rand() % 25000);
+    if (rand() % 2) pthread_exit(0);
+    _exit(0);
+}
+END
+    cc -w "$work/short.c" -o "$work/short" -pthread
+    for i in $(seq 300); do
+        "$work/short" "$i" &
+        host=$!
+        status=0
+        timeout 60 "$fini" why -q "$host" >"$work/said" 2>&1 || status=$?
+        case $status in
+        0 | 1) ;;
+        2) said_any 'has ended|no such process|not begun|becoming' ;;
+        *) fail "status $status: $(cat "$work/said")" ;;
+        esac
+        status=0
+        wait "$host" || status=$?
+        same 'status of what was looked at' "$status" 0
+    done
 }
 
 case_ended_and_not_waited_for() # timeout=60
@@ -673,6 +800,121 @@ END
     done
 }
 
+# Two thousand images whose tables all name the same long name again and again: little memory there,
+# and little here. It is a process that says at its end how much its child had.
+case_lies_that_are_long() # timeout=100
+{
+    command -v python3 >/dev/null || skip 'no python3'
+    cat >"$work/liar.c" <<'END'
+#include <elf.h>
+#include <link.h>
+#include <stdio.h>
+#include <string.h>
+static struct link_map fake[2000];
+static ElfW(Dyn) dynamic[512];
+static char name[4000];
+int main(void)
+{
+    struct r_debug *debug = 0;
+    for (ElfW(Dyn) *d = _DYNAMIC; d->d_tag; d++)
+        if (d->d_tag == DT_DEBUG) debug = (void *)d->d_un.d_ptr;
+    struct link_map *last = debug->r_map;
+    while (last->l_next) last = last->l_next;
+    memset(name, 'x', sizeof name - 1);
+    for (int i = 0; i < 2000; i++) {
+        fake[i].l_name = name;
+        fake[i].l_ld = dynamic;
+        fake[i].l_next = i < 1999 ? &fake[i + 1] : 0;
+    }
+    for (int i = 0; i < 512; i++) dynamic[i].d_tag = DT_NEEDED;
+    dynamic[0].d_tag = DT_STRTAB, dynamic[0].d_un.d_ptr = (ElfW(Addr))name;
+    last->l_next = fake;
+    puts("ready");
+    fflush(stdout);
+    getchar();
+    last->l_next = 0;
+    puts("unharmed");
+    return 0;
+}
+END
+    cc -w -D_GNU_SOURCE "$work/liar.c" -o "$work/liar"
+    starts "$work/liar"
+    python3 - "$fini" "$host" >"$work/said" 2>&1 <<'END' || fail "$(cat "$work/said")"
+import resource, subprocess, sys
+done = subprocess.run([sys.argv[1], 'why', sys.argv[2]], capture_output=True, text=True)
+most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(done, most)
+assert done.returncode == 2 and done.stderr.count('\n') == 1 and not done.stdout
+assert most < 256 << 10
+END
+    said 'more than can be true'
+    ends
+}
+
+# A page that only a thread of the process can bring, which stands: the process must not stand for
+# ever, and neither must fini.
+case_memory_that_never_comes() # timeout=100
+{
+    cat >"$work/pages.c" <<'END'
+#include <fcntl.h>
+#include <link.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+static struct link_map fake;
+static int fd;
+static void *brings(void *unused)
+{
+    static char page[4096];
+    struct uffd_msg m;
+    while (read(fd, &m, sizeof m) == sizeof m) {
+        struct uffdio_copy c = {.dst = m.arg.pagefault.address & -4096ul, .len = 4096,
+                                .src = (unsigned long)page};
+        ioctl(fd, UFFDIO_COPY, &c);
+    }
+}
+int main(void)
+{
+    struct r_debug *debug = 0;
+    pthread_t thread;
+    char *zone = mmap(0, 1 << 20, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct uffdio_api api = {.api = UFFD_API};
+    struct uffdio_register all = {{(unsigned long)zone, 1 << 20}, UFFDIO_REGISTER_MODE_MISSING};
+    fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+    if (fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &all)) {
+        puts("ready: cannot");
+        return 0;
+    }
+    pthread_create(&thread, 0, brings, 0);
+    for (ElfW(Dyn) *d = _DYNAMIC; d->d_tag; d++)
+        if (d->d_tag == DT_DEBUG) debug = (void *)d->d_un.d_ptr;
+    struct link_map *last = debug->r_map;
+    while (last->l_next) last = last->l_next;
+    fake.l_name = zone + 8192;
+    last->l_next = &fake;
+    puts("ready");
+    fflush(stdout);
+    getchar();
+    last->l_next = 0;
+    puts("unharmed");
+    exit(0);
+}
+END
+    cc -w -D_GNU_SOURCE "$work/pages.c" -o "$work/pages" -pthread || skip 'no userfaultfd here'
+    starts "$work/pages"
+    ! grep -q cannot "$work/host" || skip 'no userfaultfd here'
+    refuses 'it could not be copied in 10 seconds, and runs again' "$host"
+    for task in "/proc/$host/task/"*; do
+        grep -q '^TracerPid:[^0-9]*0$' "$task/status" || fail 'still traced'
+    done
+    ends
+}
+
 # ---- unharmed ----------------------------------------------------------------------------------
 
 case_two_hundred_times() # timeout=600 slow=1
@@ -778,16 +1020,76 @@ END
     ends
 }
 
-# signal(7) says which calls end with EINTR after a stop: what the manual page warns of is so.
+# A worker of io_uring opens a FIFO, and nobody is there yet: to interrupt it would be to end that
+# with an error. It is not a thread of the program's, and not told of.
+case_worker_of_io_uring() # timeout=60
+{
+    cat >"$work/worker.c" <<'END'
+#include <linux/io_uring.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int main(int n, char **a)
+{
+    struct io_uring_params q = {0};
+    int f = syscall(SYS_io_uring_setup, 4, &q);
+    if (f < 0) { puts("ready: cannot"); return 0; }
+    char *sq = mmap(0, q.sq_off.array + 64, 3, MAP_SHARED, f, IORING_OFF_SQ_RING);
+    char *cq = mmap(0, q.cq_off.cqes + 256, 3, MAP_SHARED, f, IORING_OFF_CQ_RING);
+    struct io_uring_sqe *e = mmap(0, 4 * sizeof *e, 3, MAP_SHARED, f, IORING_OFF_SQES);
+    e->opcode = IORING_OP_OPENAT, e->fd = -100, e->addr = (unsigned long)a[1];
+    e->flags = IOSQE_ASYNC;
+    *(volatile unsigned *)(sq + q.sq_off.tail) = 1;
+    syscall(SYS_io_uring_enter, f, 1, 0, 0, 0, 0);
+    puts("ready");
+    fflush(stdout);
+    getchar();
+    puts(*(volatile unsigned *)(cq + q.cq_off.tail) ? "ended" : "unharmed");
+    return 0;
+}
+END
+    cc -w -D_GNU_SOURCE "$work/worker.c" -o "$work/worker" || skip 'no io_uring here'
+    mkfifo "$work/nobody"
+    starts "$work/worker" "$work/nobody"
+    [ "$(ls "/proc/$host/task" | wc -l)" = 2 ] || skip 'no worker of io_uring'
+    for i in 1 2 3; do
+        why 1 libc.so.6
+        not_said 'followed'
+    done
+    ends
+}
+
+# call: the number of the one that the host sleeps in, and of its sleeps.
+call() {
+    cut -d' ' -f1 "/proc/$host/syscall"
+    grep '^voluntary' "/proc/$host/status"
+}
+
+# Calls that end with EINTR after any stop (signal(7)): who sleeps in one is left asleep, and its
+# stack is seen all the same.
 case_calls_that_are_not_restarted() # timeout=120
 {
-    for call in epoll_wait semop sigtimedwait recv; do
-        starts "$programs/why_busy" eintr "$call"
-        until [ "$(state)" = S ]; do sleep 0.1; done
-        why 0 -q
+    for name in epoll_wait epoll_pwait io_getevents io_uring_enter semop sigtimedwait recv; do
+        starts "$programs/why_busy" eintr "$name"
+        waited=0
+        until [ "$(state)" = S ] && [ "$(call | head -n 1)" != 0 ]; do
+            [ "$waited" -lt 50 ] || break
+            waited=$((waited + 1))
+            sleep 0.1
+        done
+        if [ "$waited" -lt 50 ]; then # else this kernel does not have it
+            sleep 0.1
+            before=$(call)
+            why 1 why_busy
+            said ' why_busy in '
+            why 0 'libnone*'
+            same "the sleep in $name" "$(call)" "$before"
+        fi
+        kill -9 "$host"
         exec 9>&-
-        wait "$host" || fail "status of $call"
-        grep -qx EINTR "$work/host" || fail "$call: $(cat "$work/host")"
+        ! grep -q EINTR "$work/host" || fail "$name: $(cat "$work/host")"
     done
 }
 

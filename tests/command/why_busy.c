@@ -9,6 +9,9 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/aio_abi.h>
+#include <linux/io_uring.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -22,12 +25,14 @@
 #include <sys/ipc.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 extern char **environ;
 static atomic_bool stop;
+static int end_of_work[2];
 static atomic_ulong sent, received, rounds, harmed;
 
 static void harm(const char *what)
@@ -139,6 +144,22 @@ static void *loads(void *path)
     return NULL;
 }
 
+/* Asleep all the time, in a call that any stop would end. SIGCHLD, which nobody heeds, is not
+ * thrown away while a thread is traced, and would wake it. */
+static void *listens(void *unused)
+{
+    struct epoll_event event = {.events = EPOLLHUP};
+    int file = epoll_create1(0);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    if (epoll_ctl(file, EPOLL_CTL_ADD, end_of_work[0], &event) != 0 ||
+        epoll_wait(file, &event, 1, -1) != 1)
+        harm("epoll_wait");
+    return unused;
+}
+
 static void *waits(void *unused)
 {
     pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -161,6 +182,25 @@ static void *waits(void *unused)
 
 /* ---- calls that are not restarted ---------------------------------------------------------- */
 
+static int wait_for_aio(void)
+{
+    aio_context_t context = 0;
+    struct io_event event;
+    if (syscall(SYS_io_setup, 1, &context) != 0)
+        return 0;
+    return (int)syscall(SYS_io_getevents, context, 1L, 1L, &event, NULL);
+}
+
+static int wait_for_uring(void)
+{
+    struct io_uring_params parameters;
+    memset(&parameters, 0, sizeof parameters);
+    int ring = (int)syscall(SYS_io_uring_setup, 1, &parameters);
+    if (ring < 0)
+        return 0;
+    return (int)syscall(SYS_io_uring_enter, ring, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0);
+}
+
 static int call(const char *name)
 {
     struct epoll_event event;
@@ -174,6 +214,12 @@ static int call(const char *name)
     sigaddset(&set, SIGUSR1);
     if (strcmp(name, "epoll_wait") == 0)
         return epoll_wait(epoll_create1(0), &event, 1, 60000);
+    if (strcmp(name, "epoll_pwait") == 0)
+        return epoll_pwait(epoll_create1(0), &event, 1, 60000, NULL);
+    if (strcmp(name, "io_getevents") == 0)
+        return wait_for_aio();
+    if (strcmp(name, "io_uring_enter") == 0)
+        return wait_for_uring();
     if (strcmp(name, "semop") == 0)
         return semop(semget(IPC_PRIVATE, 1, 0600), &less, 1);
     if (strcmp(name, "sigtimedwait") == 0)
@@ -196,13 +242,16 @@ static int show_eintr(const char *name)
 
 int main(int argc, char **argv)
 {
-    static void *(*const work[])(void *) = {sleeps, asks, signals, creates, spawns, waits, loads};
+    static void *(*const work[])(void *) = {sleeps, asks, signals, creates, spawns, waits, loads,
+                                           listens};
     enum { KINDS = sizeof work / sizeof *work, TIMES = 3 };
     pthread_t threads[KINDS * TIMES];
     sigset_t set;
     char byte;
     if (argc == 3 && strcmp(argv[1], "eintr") == 0)
         return show_eintr(argv[2]);
+    if (pipe2(end_of_work, O_CLOEXEC) != 0)
+        return 3;
     sigemptyset(&set);
     sigaddset(&set, SIGRTMIN);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
@@ -215,6 +264,7 @@ int main(int argc, char **argv)
     if (read(STDIN_FILENO, &byte, 1) != 0)
         harm("read");
     stop = true;
+    close(end_of_work[1]);
     for (int i = 0; i < KINDS * TIMES; i++)
         pthread_join(threads[i], NULL);
     if (sent != received || rounds == 0)

@@ -6,7 +6,8 @@
  *
  * The thread asks why the pool does not wait for its workers when it is destroyed. With WAITS it
  * does: an unload is safe, and exit() waits for a worker that waits for the program. In a forked
- * child, it waits for threads that are not there: glibc has given their memory back, and crashes.
+ * child, it waits for threads that are not there: glibc has given their memory back, and crashes,
+ * or, in 2.43, waits for ever.
  */
 #include <atomic>
 #include <mutex>

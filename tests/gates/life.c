@@ -112,6 +112,7 @@ static bool newborn_is_waited_for(void)
 
 CASE(life, .expect = EXPECTED, .timeout = CASE_TIMEOUT)
 {
+    need_fast_path_for_mistake();
     say_verdict(!last_leave_wakes() || !child_has_only_the_forker() || !newborn_is_waited_for());
 }
 

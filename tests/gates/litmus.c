@@ -100,6 +100,7 @@ static bool try_once(unsigned n)
 static void run_litmus(void)
 {
     unsigned n = 0, both = 0;
+    need_fast_path_for_mistake();
     if (usable_processors() < 2)
         skip("one processor: nothing happens at the same time");
     /* Threads that wait for each other and yield are left on one processor by Linux when the others

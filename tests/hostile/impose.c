@@ -13,11 +13,14 @@
 
 #include "refuse.h"
 
-/* The loader maps files, malloc takes from the heap, and stacks have a flag more. */
+/* The loader maps files, malloc takes from the heap; stacks, and the heaps of threads, are mapped
+ * before they can be written. */
 static void refuse_pages(void)
 {
-    static const struct refusal list[] = {{SYS_mmap, 3, EQUALS, MAP_PRIVATE | MAP_ANONYMOUS},
-                                          {REFUSE_END, 0, ANY, 0}};
+    static const struct refusal list[] = {
+        {SYS_mmap, 3, MAPS_MEMORY, MAP_PRIVATE | MAP_ANONYMOUS},
+        {SYS_mmap, 3, MAPS_MEMORY, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE},
+        {REFUSE_END, 0, ANY, 0}};
     refuse(list, ENOMEM);
 }
 

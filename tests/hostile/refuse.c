@@ -6,12 +6,14 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 struct program {
-    struct sock_filter step[4 * REFUSE_MOST + 4];
+    struct sock_filter step[7 * REFUSE_MOST + 4];
     unsigned short count;
 };
 
@@ -26,21 +28,29 @@ static void load(struct program *p, size_t offset)
     put(p, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
 }
 
+static void load_argument(struct program *p, unsigned argument)
+{
+    load(p, offsetof(struct seccomp_data, args) + 8 * (size_t)argument);
+}
+
 /* Each begins with the number loaded, and leaves it loaded where it does not apply. */
 static void put_refusal(struct program *p, const struct refusal *refusal, uint32_t verdict)
 {
-    size_t argument = offsetof(struct seccomp_data, args) + 8 * (size_t)refusal->argument;
-    if (refusal->when == ANY) {
-        put(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)refusal->call, 0, 1);
-        put(p, BPF_RET | BPF_K, verdict, 0, 0);
-        return;
+    bool maps = refusal->when == MAPS_MEMORY, any = refusal->when == ANY;
+    unsigned char to_end = maps ? 6 : any ? 1 : 4;
+    put(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)refusal->call, 0, to_end);
+    if (maps) {
+        load_argument(p, 2);
+        put(p, BPF_JMP | BPF_JEQ | BPF_K, PROT_READ | PROT_WRITE, 0, 3);
     }
-    unsigned short compare = refusal->when == EQUALS ? BPF_JEQ : BPF_JGT;
-    put(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)refusal->call, 0, 4);
-    load(p, argument);
-    put(p, BPF_JMP | compare | BPF_K, refusal->value, 0, 1);
+    if (!any) {
+        unsigned short compare = refusal->when == ABOVE ? BPF_JGT : BPF_JEQ;
+        load_argument(p, refusal->argument);
+        put(p, BPF_JMP | compare | BPF_K, refusal->value, 0, 1);
+    }
     put(p, BPF_RET | BPF_K, verdict, 0, 0);
-    load(p, offsetof(struct seccomp_data, nr));
+    if (!any)
+        load(p, offsetof(struct seccomp_data, nr));
 }
 
 static void give_up(void)

@@ -13,7 +13,8 @@ enum { REFUSE_MOST = 30, REFUSE_END = -1 };
 struct refusal {
     int call;            /* its number; REFUSE_END ends a list */
     unsigned argument;   /* 0 to 5 */
-    enum { ANY, EQUALS, ABOVE } when;
+    enum { ANY, EQUALS, ABOVE, MAPS_MEMORY } when; /* the last: EQUALS, and mmap's protection is
+                                                    * for reading and writing */
     uint32_t value;      /* compared with the argument's low half */
 };
 

@@ -148,6 +148,12 @@ static int failures_of_ours(const struct ending *ending)
 
 /* ---- cases --------------------------------------------------------------------------------- */
 
+/* SQLite 3.46 exits with .quit on its command line, 3.53 closes first. */
+static bool unloads(const struct outcome *outcome)
+{
+    return outcome->wait_status == 0 && strcmp(outcome->transcript, "unload\ngone\n") == 0;
+}
+
 static void skip_what_is_missing(const struct ending *ending)
 {
     char name[64], path[PATH_MAX];
@@ -158,6 +164,8 @@ static void skip_what_is_missing(const struct ending *ending)
     run(ending, "fini", &outcome);
     if (WIFEXITED(outcome.wait_status) && WEXITSTATUS(outcome.wait_status) == NOT_INSTALLED)
         skip("%s is not installed", ending->args[0]);
+    if (strcmp(outcome.transcript, ending->transcript) != 0 && unloads(&outcome))
+        skip("this %s unloads before it ends", ending->args[0]);
 }
 
 static void check_ending(const void *data)

@@ -15,7 +15,7 @@ enum {
     CONDITION_NO_VFORK = 8,  /* nothing comes of the child of a vfork */
     CONDITION_NO_SCAN = 16,  /* without unwind tables the stack cannot be looked through: open */
     CONDITION_OPEN = 32,     /* all of it is open */
-    CONDITION_RETURNS = 64,  /* ld.so stands between what one library calls and the other's return */
+    CONDITION_RETURNS = 64,  /* ld.so stands between caller and callee, until that returns */
     CONDITION_NO_PAGES = 128 /* nothing is mapped any more */
 };
 

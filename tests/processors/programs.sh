@@ -44,9 +44,9 @@ lists=
 [ -z "$emulator" ] || lists="$here/qemu-cannot"
 [ "$tables" = true ] || lists="$lists $here/mark-cannot"
 
-# What is instrumented, mutated, or in C++ is for this machine; a static-pie cannot be linked
-# everywhere.
-others='tsan|asan|clang|deadlocks|throws|litmus-|stress-|life-|gate-host|values_window'
+# What is instrumented, mutated, in C++, or looks at another process is for this machine; a
+# static-pie cannot be linked everywhere.
+others='tsan|asan|clang|deadlocks|throws|litmus-|stress-|life-|gate-host|values_window|hooks_held'
 [ -f "/usr/$triplet/lib/rcrt1.o" ] || others="$others|static-pie"
 targets=$(ninja -C "$dir/build" -t targets all | sed 's/: .*//' |
     grep -E '^tests/(hooks|mapped|values|workers|gates)/[^/]*$' | grep -Ev "$others")

@@ -2,18 +2,18 @@
 # SPDX-License-Identifier: MIT
 #
 # everywhere.sh SOURCE BUILD ROOTS RELEASE... - the tests on the libc and compilers of other
-# releases of Debian, on other processors where there is a target for them, and on a Wine for x86.
+# releases of Debian, and on a Wine for x86.
 #
 # Decides: which targets are run there, and to count: one line a release. All else that was said is
 # in ROOTS/RELEASE.log, and ROOTS/wine32.log.
-# $TARGETS are run in each root: other ones than check and hostile-all where there is little time;
-# `carried` is the plugins alone that were built elsewhere.
+# $TARGETS are run in each root, where that is more than check: hostile-all, too; or less: `carried`
+# is the plugins alone that were built elsewhere.
 # Leaves to make-root.sh what a release is, to in-root.sh how it is entered.
 set -u
 source=$1 build=$2 roots=$3
 shift 3
 here=$source/tests/roots
-targets=${TARGETS:-check hostile-all}
+targets=${TARGETS:-check}
 failed=0
 
 # In a root. `carried` are the plugins that others have built, for the matrix. The ninja of Debian
@@ -135,8 +135,5 @@ done
 for release; do
     [ ! -f "$roots/$release.begun" ] || run "$release" || failed=1
 done
-if ninja -C "$build" -t targets all 2>/dev/null | grep -q '^processors-all:'; then
-    ninja -C "$build" --quiet processors-all || failed=1
-fi
 run_x86 || failed=1
 exit $failed

@@ -13,15 +13,15 @@ need_clang() {
     command -v clang >/dev/null 2>&1 || skip 'there is no clang'
 }
 
-# with_ours SYSTEM TARGET FILE OBJECT [OPTION...]: compiled with our declarations alone.
+# with_ours SYSTEM TARGET FILE OBJECT WHAT [OPTION...]: with our declarations alone. WHAT is -c or
+# -fsyntax-only.
 with_ours() {
-    folder=$1 target=$2 file=$3 object=$4
-    shift 4
+    folder=$1 target=$2 file=$3 object=$4 todo=$5
+    shift 5
     # shellcheck disable=SC2086
     clang --target="$target" -nostdlibinc -ffreestanding $warnings "$@" \
         -isystem "$headers/$folder" -isystem "$headers/common" -isystem "$headers/iso" \
-        -I"$source/include" \
-        -c "$file" -o "$object"
+        -I"$source/include" $todo "$file" -o "$object"
 }
 
 # names OBJECT: what it asks others for.
@@ -42,7 +42,7 @@ compiled() {
     done
     [ $# -eq 0 ] || shift
     for target in $targets; do
-        with_ours "$folder" "$target" "$build/amalgamation/fini.c" "$work/fini.o" "$@"
+        with_ours "$folder" "$target" "$build/amalgamation/fini.c" "$work/fini.o" -c "$@"
         names "$work/fini.o" | grep -qx "$name" || fail "no $name: another system was meant"
     done
     for file in "$source"/src/*.c "$source"/src/platform/*.c; do
@@ -83,7 +83,7 @@ case_a_wrong_call_is_caught() # timeout=60
     sed 's/pthread_set_name_np(pthread_self(), name)/pthread_set_name_np(name)/' \
         "$source/src/platform/openbsd.c" >"$work/src/platform/openbsd.c"
     refused 'too few arguments' with_ours openbsd x86_64-unknown-openbsd \
-        "$work/src/platform/openbsd.c" "$work/fini.o"
+        "$work/src/platform/openbsd.c" "$work/fini.o" -c
 }
 
 # ---- what is said of them --------------------------------------------------------------------

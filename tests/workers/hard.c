@@ -18,12 +18,16 @@
 #include "host.h"
 #include "steps.h"
 
+#ifndef PLUGIN
+#define PLUGIN "workers-plugin.so"
+#endif
+
 static pthread_t main_thread;
 static atomic_bool may_end;
 
 static void open_plugin(void)
 {
-    open_image(&image, "workers-plugin.so");
+    open_image(&image, PLUGIN);
     main_thread = pthread_self();
 }
 
@@ -353,7 +357,7 @@ static void start_the_next(int n)
 }
 
 /* Wherever the chain is when the unload begins. */
-CASE(each_starts_the_next_while_it_is_unloaded, .unloads = true)
+CASE(each_starts_the_next_while_it_is_unloaded, .unloads = true, .timeout = 60)
 {
     for (int round = 0; round < 200; round++) {
         open_plugin();

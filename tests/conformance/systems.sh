@@ -15,16 +15,21 @@ need_musl() {
     need musl-gcc musl-tools
 }
 
-# A folder of the build, because making it takes seconds; Wine writes nowhere else. Nothing of it
-# needs a display, and no program shall ask for Mono or a browser.
+# Nothing of it needs a display, and no program shall ask for Mono or a browser.
+use_wine() {
+    WINEDEBUG=-all
+    WINEDLLOVERRIDES='mscoree,mshtml,winemenubuilder.exe='
+    export WINEDEBUG WINEDLLOVERRIDES
+    unset DISPLAY
+}
+
+# A folder of the build, because making it takes seconds; Wine writes nowhere else.
 need_wine() {
     need x86_64-w64-mingw32-gcc gcc-mingw-w64-x86-64
     need wine wine
     WINEPREFIX=$build/wine
-    WINEDEBUG=-all
-    WINEDLLOVERRIDES='mscoree,mshtml,winemenubuilder.exe='
-    export WINEPREFIX WINEDEBUG WINEDLLOVERRIDES
-    unset DISPLAY
+    export WINEPREFIX
+    use_wine
 }
 
 # in_wine PROGRAM...: what it prints has plain line ends.

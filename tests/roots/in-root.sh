@@ -4,10 +4,10 @@
 # in-root.sh ROOT SOURCE COMMANDS - brings the sources into a root and runs shell commands there, in
 # /libfini, where they are in the folder source.
 #
-# Decides: how the sources come in, and what the root is given of this machine: its kernel, /proc
-# and /dev, in a mount namespace of its own, so that nothing stays mounted.
-# Leaves to everywhere.sh what is run.
+# Decides: how the sources come in.
+# Leaves to enter-root.sh how the root is entered, to everywhere.sh what is run.
 set -eu
+here=$(dirname "$0")
 root=$1 source=$2 commands=$3
 
 # As they are now, committed or not, with their times: what has not changed is not built again.
@@ -31,9 +31,4 @@ sources() {
 }
 
 copy_sources
-export root commands
-exec unshare --mount --propagation private sh -eu -c '
-    mount -t proc proc "$root/proc"
-    mount --rbind /dev "$root/dev"
-    exec chroot "$root" /usr/bin/env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin \
-        HOME=/root LANG=C.UTF-8 TOOLS_ARE_HERE=1 sh -eu -c "cd /libfini; $commands"'
+exec sh "$here/enter-root.sh" "$root" "$commands"

@@ -1,15 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# make-root.sh RELEASE ROOT - a Debian release with compilers in a directory, made once.
+# make-root.sh RELEASE ROOT [ARCHITECTURE PACKAGES] - a Debian release in a directory, made once:
+# with compilers, or for another architecture with certain packages only.
 #
-# Decides: what is installed in a root, and which Meson serves there.
+# Decides: what is installed in a root with compilers, and which Meson serves there.
 # Leaves to everywhere.sh which releases there are, to in-root.sh what is run in them.
 #
 # The packages come from where this machine's own come from: apt is asked. The last line says why
 # where there can be no root; the status is then 77.
 set -eu
-release=$1 root=$2
+release=$1 root=$2 architecture=${3-} only=${4-}
 packages=gcc,g++,clang,lld,ccache,meson,ninja-build,binutils,make,pkgconf,python3
 packages=$packages,lua5.4,liblua5.4-dev,sqlite3,libsqlite3-dev
 meson_needed=1.0
@@ -64,11 +65,14 @@ if [ ! -f "/usr/share/debootstrap/scripts/$release" ]; then
 fi
 rm -rf "$root"
 mkdir -p "$root"
-if ! debootstrap --variant=minbase --include="$packages" "$release" "$root" "$archive"; then
+if ! debootstrap --variant=minbase ${architecture:+--arch="$architecture"} \
+        --include="${only:-$packages}" "$release" "$root" "$archive"; then
     [ -d "$root/debootstrap" ] && tail -n 5 "$root/debootstrap/debootstrap.log" || :
     no_root "debootstrap could not make $release from this machine's archive"
 fi
-add_sanitizers
-add_meson
+if [ -z "$only" ]; then
+    add_sanitizers
+    add_meson
+fi
 rm -f "$root"/var/cache/apt/archives/*.deb
 touch "$root.made"

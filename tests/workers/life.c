@@ -31,8 +31,8 @@ static void open_plugin(void)
 
 static void until_stopped(int n)
 {
-    begun++;
     require(!image.p->stopping(n));
+    begun++; /* from now on it may be stopped */
     require_eq(image.p->wait(n, -1), FINI_OK);
     require(image.p->stopping(n));
     take_a_while();

@@ -111,6 +111,19 @@ static long processes(void)
     return sysinfo(&info) == 0 ? info.procs : 0;
 }
 
+/* The last number that was given in our namespace tells, or that of the system where we have none.
+ * 0: there is no such file, as in kernels without checkpoints. */
+static bool may_be_ours(void)
+{
+    long last = 0;
+    FILE *file = fopen("/proc/sys/kernel/ns_last_pid", "re");
+    if (file && fscanf(file, "%ld", &last) != 1)
+        last = 0;
+    if (file)
+        fclose(file);
+    return last == 0 || last > PROCESSES_MOST;
+}
+
 /* Sleeps until a child may have ended; false when the keeper is to end. */
 static bool wait_a_little(void)
 {
@@ -130,7 +143,7 @@ static bool ended(pid_t process, int seconds, struct keeping *keeping)
     while (waitpid(process, &keeping->status, WNOHANG) == 0) {
         long there = processes();
         before = there < before ? there : before;
-        keeping->flooded = there > before + PROCESSES_MOST;
+        keeping->flooded = there > before + PROCESSES_MOST && may_be_ours();
         keeping->hung = now() >= end;
         if (keeping->flooded || keeping->hung || !wait_a_little())
             return false;

@@ -280,6 +280,37 @@ case_floods_of_processes() # timeout=60
     done
 }
 
+# Of others: what a library has started is counted in a namespace of its own.
+case_others_start_many() # timeout=60
+{
+    needs_namespace
+    cat >"$work/crowd.c" <<'END'
+#include <pthread.h>
+#include <unistd.h>
+static void *rest(void *arg) { pause(); return arg; }
+int main(void)
+{
+    pthread_attr_t small;
+    pthread_t thread;
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 1 << 16);
+    usleep(700000);
+    for (int i = 0; i < 2300; i++)
+        if (pthread_create(&thread, &small, rest, NULL) != 0)
+            return 1;
+    usleep(2000000);
+    return 0;
+}
+END
+    cc "$work/crowd.c" -o "$work/crowd" -pthread
+    seconds=3
+    echo 'for (;;) pause();' | constructor hangs
+    "$work/crowd" &
+    tries hangs 1 ': hung'
+    wait $! || skip 'there are not so many threads to be had'
+    said 'while it was loaded: not done after 3 s'
+}
+
 # All that its user may end: nobody of ours.
 case_ends_everybody() # timeout=60
 {
